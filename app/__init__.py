@@ -1,0 +1,1 @@
+"""The only package that knows HTTP, Redis, settings, logs and metrics."""

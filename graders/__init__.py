@@ -1,0 +1,1 @@
+"""Decides and scores: plain values in, plain values out; no HTTP, no Redis, no settings."""

@@ -1,0 +1,1 @@
+"""Programs by running tests in the sandbox; every comparison happens outside the jail."""

@@ -1,0 +1,18 @@
+"""Whose fault it was, when it was not the completion's."""
+
+
+class TaskInvalid(Exception):
+    """What the item is judged against cannot be used: the reference does not parse, a checker does not compile.
+
+    The item ends as `invalid` with a null reward. `code` is one word of a closed list, `message` is for people and
+    never echoes the reference.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class GraderFault(Exception):
+    """We failed; the answer is not to blame. The item is retried, then ends as `error` with a null reward."""

@@ -1,0 +1,1 @@
+"""Maths answers by symbolic equivalence; text is parsed, never evaluated."""

@@ -1,0 +1,1 @@
+"""Runs untrusted bytes; has never heard of tasks, rewards, HTTP or Redis."""
