@@ -1,0 +1,385 @@
+"""A whole completion to the one span that is its answer, by one written rule, in linear time.
+
+The rule, for `extract: "auto"`; the first line that applies decides:
+
+1. Text up to the last `</think>` is reasoning and never counts; a `<think>` opened after it and never closed means
+   that no answer was given. Text from the first end-of-turn token on (`<|im_end|>`, ...) does not count either.
+2. Of `\\boxed{...}`, `\\fbox{...}` and `<answer>...</answer>`, the one that ends last. Empty or unterminated it is no
+   answer: an earlier box does not stand in for it. A box inside the answer tag narrows it. Boxes (or tags) that follow
+   one another with nothing but punctuation, "and" or "or" between them are one answer with several values.
+3. What follows the last `####`.
+4. What follows the last phrase that announces an answer ("the answer is", "Final answer:", "A:", "答案是", ...), up to
+   the end of its sentence.
+5. A completion of one short line: that line. Otherwise the last line, if it is mathematics or a conclusion.
+
+Within a sentence, what follows the last "is", "are" or "=" outside of mathematics counts. `"boxed"` and `"answer_tag"`
+allow only that form of line 2, `"last_line"` only the last line.
+
+Not covered: what the span means (math.parse, choice), and code blocks (graders.code.extract).
+"""
+
+import re
+from dataclasses import dataclass
+
+from graders.task import Extract
+
+ANSWER_CHARS_MAX = 8192
+"""A span longer than this is not an answer to a short-answer question; it is reported as it is, cut there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where the answer is, and what it says.
+
+    Args:
+        text: the answer, stripped of the markers around it; None where there is none.
+        start, end: of the marked region in the completion.
+        method: which line of the rule found it: "boxed", "answer_tag", "hashes", "phrase", "line" or "sentence";
+            where there is no answer, why: "unterminated_think", "empty_boxed", "unterminated_boxed",
+            "empty_answer_tag", "empty" or "nothing".
+        parts: the texts of adjacent boxes or tags, in order, when there are several; else empty.
+        before, after: up to 200 characters on either side of the marker, for units and retractions.
+    """
+
+    text: str | None
+    start: int = 0
+    end: int = 0
+    method: str = "nothing"
+    parts: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+
+
+_END_OF_TURN = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<｜end▁of▁sentence｜>", "</s>")
+
+
+def visible(completion: str) -> tuple[int, int] | None:
+    """The range of a completion that may hold its answer, or None when its reasoning never ended."""
+    closed = completion.rfind("</think>")
+    start = closed + len("</think>") if closed >= 0 else 0
+    if completion.find("<think>", start) >= 0:
+        return None
+    end = len(completion)
+    if "<|" in completion or "</s>" in completion or "<｜" in completion:
+        for token in _END_OF_TURN:
+            at = completion.find(token, start, end)
+            if at > start or (at == start and at > 0):
+                end = at
+    return start, end
+
+
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t\n]*")
+_BARE_BOX = re.compile(r"[+-]?[0-9][0-9.,/]*(?<![.,])|[A-Za-z0-9](?![A-Za-z0-9])")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+# Between two boxes that make up one answer: punctuation, dollar signs, "and", "or", at most two words in between.
+_JOINT = re.compile(r"(?:[\s,;.&$]|\\[()\[\],; ]|\\q?quad|\\text\{|\}|and|or|,)*", re.IGNORECASE)
+_JOINT_WORDS = re.compile(r"[^.!?\n\\]{0,24}?\b(?:and|or)\b[\s$\\(]{0,6}", re.IGNORECASE)
+_AROUND = 200
+
+
+@dataclass(slots=True)
+class _Mark:
+    """One box or tag: what it encloses (None: it is not closed), and the region it covers."""
+
+    inner: str | None
+    start: int
+    end: int
+    method: str
+
+
+def _closing_braces(text: str, start: int, end: int) -> dict[int, int]:
+    """For each opening brace its closing one, in one pass; escaped braces are text."""
+    closing: dict[int, int] = {}
+    stack: list[int] = []
+    for match in _BRACE.finditer(text, start, end):
+        token = match.group()
+        if token == "{":
+            stack.append(match.start())
+        elif token == "}" and stack:
+            closing[stack.pop()] = match.start()
+    return closing
+
+
+def _boxes(text: str, start: int, end: int) -> list[_Mark]:
+    first = _BOX.search(text, start, end)
+    if first is None:
+        return []
+    closing = _closing_braces(text, first.start(), end)
+    marks: list[_Mark] = []
+    covered = -1
+    for match in _BOX.finditer(text, first.start(), end):
+        if match.start() < covered:
+            continue  # Inside the previous box.
+        at = match.end()
+        if text[at : at + 1] == "{":
+            close = closing.get(at)
+            if close is None:
+                marks.append(_Mark(None, match.start(), end, "boxed"))
+            else:
+                marks.append(_Mark(text[at + 1 : close], match.start(), close + 1, "boxed"))
+                covered = close + 1
+        else:
+            bare = _BARE_BOX.match(text, at, end)
+            if bare is not None:
+                marks.append(_Mark(bare.group(), match.start(), bare.end(), "boxed"))
+    return marks
+
+
+def _tags(text: str, start: int, end: int) -> list[_Mark]:
+    marks: list[_Mark] = []
+    opened: re.Match[str] | None = None
+    for match in _TAG.finditer(text, start, end):
+        if not match.group(1):
+            opened = match
+        elif opened is not None:
+            marks.append(_Mark(text[opened.end() : match.start()], opened.start(), match.end(), "answer_tag"))
+            opened = None
+    if opened is not None and "answer>" not in text[opened.end() : end]:
+        # Generation often stops at the closing tag, which is then cut off.
+        marks.append(_Mark(text[opened.end() : end], opened.start(), end, "answer_tag"))
+    return marks
+
+
+def _joined(text: str, earlier: _Mark, later: _Mark) -> bool:
+    """Whether two marks are one answer with two values, rather than an answer and its correction."""
+    gap = text[earlier.end : later.start] if later.start - earlier.end <= 60 else None
+    if gap is None or earlier.inner is None or not earlier.inner.strip():
+        return False
+    joint = _JOINT.match(gap)
+    if joint is not None and joint.end() == len(gap):
+        return True
+    words = _JOINT_WORDS.match(gap)
+    return words is not None and words.end() == len(gap)
+
+
+def _last_group(text: str, marks: list[_Mark]) -> list[_Mark]:
+    """The last mark with those directly before it that belong to the same answer, at most 64."""
+    group = [marks[-1]]
+    for mark in reversed(marks[:-1]):
+        if len(group) >= 64 or mark.method != group[0].method or not _joined(text, mark, group[0]):
+            break
+        group.insert(0, mark)
+    return group
+
+
+def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
+    group = _last_group(text, marks)
+    last = group[-1]
+    if last.inner is None:
+        return Span(None, last.start, last.end, "unterminated_boxed")
+    parts = [mark.inner.strip() for mark in group if mark.inner is not None]
+    if last.method == "answer_tag" and len(group) == 1:
+        inner = _boxes(last.inner, 0, len(last.inner))
+        if inner:
+            found = _from_marks(last.inner, inner, len(last.inner))
+            at = last.start + text[last.start : last.end].find(">") + 1
+            return Span(
+                found.text, at + found.start, at + found.end, found.method, found.parts, found.before, found.after
+            )
+        parts = [_unframed(parts[0])]
+    if not parts[-1]:
+        return Span(None, last.start, last.end, f"empty_{last.method}")
+    before = text[max(0, group[0].start - _AROUND) : group[0].start]
+    after = text[last.end : min(end, last.end + _AROUND)]
+    if len(parts) == 1:
+        return Span(parts[0][:ANSWER_CHARS_MAX], last.start, last.end, last.method, (), before, after)
+    whole = ", ".join(parts)[:ANSWER_CHARS_MAX]
+    return Span(whole, group[0].start, last.end, last.method, tuple(parts), before, after)
+
+
+# --- Prose: phrases that announce an answer, sentences, the last line -------------------------------------------------
+
+_PHRASE = re.compile(
+    r"(?:final|correct|right|complete|my)?\s?\b(?:answers?|result|solution|choice|option)\b"
+    r"(?:\s?\([^()\n]{0,40}\))?[*_]{0,3}\s{0,2}"
+    r"(?::|=|\b(?:is|are|would be|must be|should be|will be|was|equals|to (?:the|this) [a-z ]{1,30}\b(?:is|are))\b)"
+    r"|\bfinal answer\b[*_ ]{0,3}\n"
+    r"|^\s{0,3}A\s?:"
+    r"|答案(?:是|为|為)?\s?[：:]?|réponse(?: finale)?\s?(?:est|:)|respuesta(?: final)?\s?(?:es|:)|resposta(?: final)?\s?(?:é|:)"
+    r"|antwort\s?(?:ist|lautet|:)|risposta(?: finale)?\s?(?:è|:)|ответ\s?[:—–-]|答え(?:は)?\s?[：:]?|정답(?:은)?\s?[：:]?"
+    r"|उत्तर\s?(?:है)?\s?[:：]?|الجواب(?: هو)?\s?:?|الإجابة(?: هي)?\s?:?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LINE_TAIL = re.compile(r"[^\n]*")
+_BLANK = re.compile(r"[\s*_#>`:\-]*")
+# A full stop that ends a sentence: not inside a number, and followed by space or the end.
+_STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？]")
+_MATH = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
+_VERB = re.compile(
+    r"(?:\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|:)\s*",
+    re.IGNORECASE,
+)
+_CONCLUDES = re.compile(
+    r"\b(?:therefore|thus|hence|so|consequently|in conclusion|conclusion|finally|in total|altogether|overall|donc|ainsi"
+    r"|por lo tanto|por tanto|así|also|portanto|quindi|total|final)\b|因此|所以|结论|結論|故|共|इसलिए|अतः|поэтому|итак|итого|إذن|لذلك|따라서|したがって|よって",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-−+]?[$€£¥]?\d+(?:[.,]\d+)*(?:\s?/\s?\d+)?(?:\s?\\?%)?|[-−+]?\.\d+")
+_SENTENCE_CHARS_MAX = 2000
+_SHORT_CHARS = 300
+
+
+def _unframed(text: str) -> str:
+    """Without the Markdown, code ticks and final stop around it."""
+    text = text.strip()
+    for _ in range(3):
+        before = text
+        for frame in ("**", "__", "`", "*"):
+            if len(text) > 2 * len(frame) and text.startswith(frame) and text.endswith(frame):
+                text = text[len(frame) : -len(frame)].strip()
+        if len(text) > 1 and text[-1] in ".。" and text[-2:] != "..":
+            text = text[:-1].rstrip()
+        if text == before:
+            break
+    return text
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first stop that ends a sentence outside of mathematics."""
+    text = text[:_SENTENCE_CHARS_MAX]
+    maths = [match.span() for match in _MATH.finditer(text)] if "$" in text or "\\" in text else []
+    for stop in _STOP.finditer(text):
+        if not any(start < stop.start() < end for start, end in maths):
+            return text[: stop.start()]
+    return text
+
+
+def narrowed(sentence: str) -> str:
+    """The part of a sentence that states its value: the bold or mathematical part, or what follows the last verb."""
+    text = sentence.strip()[-_SENTENCE_CHARS_MAX:]
+    bold = _BOLD.findall(text)
+    if bold and any(char.isdigit() for char in bold[-1]):
+        text = bold[-1]
+    text = _unframed(text)
+    maths = [match.span() for match in _MATH.finditer(text)]
+
+    def outside(at: int) -> bool:
+        return not any(start < at < end for start, end in maths)
+
+    tail = 0
+    for verb in _VERB.finditer(text):
+        if outside(verb.start()) and verb.end() < len(text):
+            tail = verb.end()
+    rest = [(start, end) for start, end in maths if start >= tail]
+    if rest:
+        # Prose around mathematics is dropped; prose between two pieces of it ("and") belongs to the answer.
+        head = text[tail : rest[0][0]].strip()
+        if tail == 0 or not any(char.isdigit() for char in head):
+            unit = re.match(r"\s?(?:\\?%|[^\W\d_]{1,12}\b)?", text[rest[-1][1] :])
+            return (text[rest[0][0] : rest[-1][1]] + (unit.group() if unit else "")).strip()
+    return text[tail:].strip()
+
+
+def _phrase(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The region after the last announcing phrase: the rest of its line, or the next line when that is blank."""
+    last: re.Match[str] | None = None
+    for match in _PHRASE.finditer(text, start, end):
+        last = match
+    if last is None:
+        return None
+    at = last.end()
+    blank = _BLANK.match(text, at, end)
+    tail = _LINE_TAIL.match(text, blank.end() if blank else at, end)
+    if tail is None or not tail.group().strip():
+        return None
+    return tail.start(), tail.end()
+
+
+def _last_line(text: str, start: int, end: int) -> tuple[int, int] | None:
+    stripped = len(text[start:end].rstrip()) + start
+    if stripped == start:
+        return None
+    newline = text.rfind("\n", start, stripped)
+    return (newline + 1 if newline >= 0 else start), stripped
+
+
+def _sentence_number(line: str) -> str | None:
+    """The value stated by the last sentence of prose that concludes something, or None."""
+    line = line[-_SENTENCE_CHARS_MAX:]
+    stops = [match.end() for match in _STOP.finditer(line)]
+    cuts = [0, *stops, len(line)]
+    sentences = [line[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+    sentences = [sentence for sentence in sentences if sentence]
+    for sentence in sentences[:-5:-1]:
+        if not (_CONCLUDES.search(sentence) or "=" in sentence or "**" in sentence):
+            continue
+        value = narrowed(sentence)
+        if value and len(value) <= 60 and any(char.isdigit() for char in value) and not re.search(r"[^\W\d_]{3}", value):
+            return value
+        equals = sentence.rfind("=")
+        numbers = list(_NUMBER.finditer(sentence, equals + 1))
+        if numbers:
+            return numbers[-1].group() if equals < 0 else numbers[0].group()
+    return None
+
+
+def extract(completion: str, where: Extract = "auto") -> Span:
+    """Find the answer in a completion.
+
+    Args:
+        completion: the whole text of the assistant's turn; any length.
+        where: the task's `extract` option.
+
+    Returns: the span; its text is None where there is no answer, and its method says why.
+    """
+    bounds = visible(completion)
+    if bounds is None:
+        return Span(None, len(completion), len(completion), "unterminated_think")
+    start, end = bounds
+    marks: list[_Mark] = []
+    if where in ("auto", "boxed"):
+        marks += _boxes(completion, start, end)
+    if where in ("auto", "answer_tag"):
+        marks += _tags(completion, start, end)
+    if marks:
+        # A box inside an answer tag ends before the tag does, so the tag is chosen and then narrowed.
+        marks.sort(key=lambda mark: mark.end)
+        return _from_marks(completion, marks, end)
+    if where in ("boxed", "answer_tag"):
+        return Span(None, end, end, "nothing")
+    if where == "auto":
+        hashes = completion.rfind("####", start, end)
+        if hashes >= 0:
+            tail = _LINE_TAIL.match(completion, hashes + 4, end)
+            text = tail.group().strip("# \t") if tail else ""
+            return Span(text or None, hashes, tail.end() if tail else end, "hashes" if text else "empty")
+        region = _phrase(completion, start, end)
+        if region is not None:
+            text = narrowed(first_sentence(completion[region[0] : region[1]]))
+            return Span(text or None, region[0], region[1], "phrase" if text else "empty")
+    line = _last_line(completion, start, end)
+    if line is None:
+        return Span(None, end, end, "empty")
+    whole = completion[start:end].strip()
+    if where == "auto" and len(whole) <= _SHORT_CHARS and ("\n" not in whole or "\\begin" in whole):
+        return Span(_whole(whole), start, end, "line")
+    text = completion[line[0] : line[1]]
+    short = _unframed(text)
+    if where == "last_line" or (len(short) <= 80 and _mathematical(short)):
+        value = short if _mathematical(short) else _whole(short)
+        return Span(value[:ANSWER_CHARS_MAX] or None, line[0], line[1], "line")
+    value_in_prose = _sentence_number(text)
+    if value_in_prose is not None:
+        return Span(value_in_prose, line[0], line[1], "sentence")
+    return Span(None, line[0], line[1], "nothing")
+
+
+def _mathematical(text: str) -> bool:
+    """Whether a line is a value by itself rather than prose: no word of three letters outside of LaTeX commands."""
+    bare = re.sub(r"\\[A-Za-z]+", " ", text)
+    return bool(text) and re.search(r"[^\W\d_]{4}", bare) is None
+
+
+def _whole(text: str) -> str:
+    """A completion of one line: the value its sentence states, or the line itself."""
+    text = text.strip()
+    if _MATH.fullmatch(text) or _mathematical(text):
+        return _unframed(text)
+    if text.count(" ") >= 2 or re.search(r"[一-鿿]", text):
+        value = _sentence_number(text)
+        if value is not None:
+            return value
+        return narrowed(text)
+    return _unframed(text)
