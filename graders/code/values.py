@@ -1,0 +1,185 @@
+"""Python values as JSON and back, exactly and without pickle: the one notation spoken with the programs in the jail.
+
+None, bool, str, finite float, int of at most 64 bits and list stand for themselves; everything else is an object
+`{"$": tag, "v": ...}`, so that a tuple stays a tuple, a dict keeps keys that are no text, and integers of any size and
+nan cross unharmed. Decoding builds fresh objects of the standard library's own types and calls nothing of the sender's.
+
+This file is imported here and also laid, as it stands, into jails: standard library only. What cannot go by value
+(functions, instances) is left to the two hooks. Sizes are bounded by the message, depth by DEPTH_MAX.
+"""
+
+import base64
+import datetime
+import decimal
+import fractions
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+DEPTH_MAX = 150
+"""Levels of nesting that may be crossed; a value nested deeper has no plain form."""
+
+_WORD = 1 << 63
+_SCALARS = frozenset({type(None), bool, str})
+
+
+class NotPlain(ValueError):
+    """A value, or a message, that has no place in this notation."""
+
+
+def _no_hook(value: Any, depth: int) -> Any:
+    raise NotPlain(f"{type(value).__name__} is not plain data")
+
+
+def encode(value: Any, hook: Callable[[Any, int], Any] = _no_hook, depth: int = 0) -> Any:
+    """What json.dumps can write of a value.
+
+    Subclasses of plain types (a Counter, an IntEnum) are read through the plain type's own methods, so that nothing
+    they override has a say.
+
+    Args:
+        hook: asked for what is not plain; takes the value and its depth, gives its notation or raises NotPlain.
+
+    Raises: NotPlain when it is nested too deep, or the hook says so.
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is int:
+        return value if -_WORD <= value < _WORD else {"$": "int", "v": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"$": "float", "v": repr(value)}
+    if depth > DEPTH_MAX:
+        raise NotPlain("nested too deep")
+    if kind is list:
+        return [encode(item, hook, depth + 1) for item in value]
+    if kind is tuple:
+        return {"$": "tuple", "v": [encode(item, hook, depth + 1) for item in value]}
+    if kind is dict:
+        return {"$": "dict", "v": [[encode(k, hook, depth + 1), encode(v, hook, depth + 1)] for k, v in value.items()]}
+    if kind in (set, frozenset):
+        return {"$": kind.__name__, "v": [encode(item, hook, depth + 1) for item in value]}
+    if kind in (bytes, bytearray):
+        return {"$": kind.__name__, "v": base64.b64encode(value).decode("ascii")}
+    if kind is complex:
+        return {"$": "complex", "v": [repr(value.real), repr(value.imag)]}
+    if kind is deque:
+        items = [encode(item, hook, depth + 1) for item in value]
+        return {"$": "deque", "v": items if value.maxlen is None else [*items, {"$": "maxlen", "v": value.maxlen}]}
+    if kind is range:
+        return {"$": "range", "v": [encode(part) for part in (value.start, value.stop, value.step)]}
+    if kind is decimal.Decimal:
+        return {"$": "decimal", "v": str(value)}
+    if kind is fractions.Fraction:
+        return {"$": "fraction", "v": [encode(value.numerator), encode(value.denominator)]}
+    if kind in (datetime.datetime, datetime.date, datetime.time) and getattr(value, "tzinfo", None) is None:
+        return {"$": kind.__name__, "v": value.isoformat()}
+    if kind is datetime.timedelta:
+        return {"$": "timedelta", "v": [value.days, value.seconds, value.microseconds]}
+    return _encode_subclass(value, kind, hook, depth)
+
+
+def _encode_subclass(value: Any, kind: type, hook: Callable[[Any, int], Any], depth: int) -> Any:
+    """A subclass of a plain type by the plain type's methods; the rest by the hook."""
+    bases = kind.__mro__
+    if getattr(kind, "__module__", "") == "numpy" and hasattr(kind, "dtype") and hasattr(kind, "item"):
+        return encode(value.tolist(), hook, depth + 1)  # An array as nested lists, a scalar as its Python number.
+    if "_member_map_" in kind.__dict__ and not (int in bases or str in bases):
+        return hook(value, depth)
+    if int in bases:
+        return encode(int.__index__(value), hook, depth)
+    if float in bases:
+        return encode(float.__add__(value, 0.0), hook, depth)
+    if str in bases:
+        return str.__str__(str.__getitem__(value, slice(None)))
+    if tuple in bases:
+        fields = kind.__dict__.get("_fields")
+        items = [encode(item, hook, depth + 1) for item in tuple.__iter__(value)]
+        if type(fields) is tuple and len(fields) == len(items) and all(type(field) is str for field in fields):
+            return {"$": "namedtuple", "v": [kind.__name__, list(fields), items]}
+        return {"$": "tuple", "v": items}
+    if list in bases:
+        return [encode(item, hook, depth + 1) for item in list.__iter__(value)]
+    if dict in bases:
+        pairs = dict.items(value)
+        return {"$": "dict", "v": [[encode(k, hook, depth + 1), encode(v, hook, depth + 1)] for k, v in pairs]}
+    return hook(value, depth)
+
+
+def _no_object(tag: str, content: Any) -> Any:
+    if tag == "namedtuple":
+        return tuple(decode(item) for item in content[2])
+    raise NotPlain("a tag that is none of ours")
+
+
+def decode(data: Any, hook: Callable[[str, Any], Any] = _no_object, depth: int = 0) -> Any:
+    """The value that `encode` wrote.
+
+    Args:
+        data: what json.loads gave; its sender may be hostile.
+        hook: asked for tags that are not this notation's own; takes tag and content, raises NotPlain for the unknown.
+
+    Raises: NotPlain when it is not in this notation.
+    """
+    kind = type(data)
+    if kind in _SCALARS or kind is int:
+        return data
+    if kind is float:
+        if not math.isfinite(data):
+            raise NotPlain("a number that is none")
+        return data
+    if depth > DEPTH_MAX:
+        raise NotPlain("nested too deep")
+    if kind is list:
+        return [decode(item, hook, depth + 1) for item in data]
+    if kind is not dict or type(data.get("$")) is not str:
+        raise NotPlain("an object without a tag")
+    tag, content = data["$"], data.get("v")
+    try:
+        return _decode_tagged(tag, content, hook, depth)
+    except NotPlain:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, MemoryError) as error:
+        raise NotPlain(f"a malformed {tag[:20]}") from error
+
+
+def _decode_tagged(tag: str, content: Any, hook: Callable[[str, Any], Any], depth: int) -> Any:
+    if tag == "tuple":
+        return tuple(decode(item, hook, depth + 1) for item in content)
+    if tag == "dict":
+        return {decode(k, hook, depth + 1): decode(v, hook, depth + 1) for k, v in content}
+    if tag == "int":
+        return int(content, 16)
+    if tag == "float":
+        return float(content)
+    if tag == "set":
+        return {decode(item, hook, depth + 1) for item in content}
+    if tag == "frozenset":
+        return frozenset(decode(item, hook, depth + 1) for item in content)
+    if tag == "bytes":
+        return base64.b64decode(content, validate=True)
+    if tag == "bytearray":
+        return bytearray(base64.b64decode(content, validate=True))
+    if tag == "complex":
+        return complex(float(content[0]), float(content[1]))
+    if tag == "deque":
+        last = content[-1] if content else None
+        if type(last) is dict and last.get("$") == "maxlen":
+            return deque([decode(item, hook, depth + 1) for item in content[:-1]], int(last["v"]))
+        return deque(decode(item, hook, depth + 1) for item in content)
+    if tag == "range":
+        return range(*(decode(part) for part in content))
+    if tag == "decimal":
+        return decimal.Decimal(content)
+    if tag == "fraction":
+        return fractions.Fraction(decode(content[0]), decode(content[1]))
+    if tag == "datetime":
+        return datetime.datetime.fromisoformat(content)
+    if tag == "date":
+        return datetime.date.fromisoformat(content)
+    if tag == "time":
+        return datetime.time.fromisoformat(content)
+    if tag == "timedelta":
+        return datetime.timedelta(*content)
+    return hook(tag, content)
