@@ -128,7 +128,7 @@ class StdioTests:
     kind: Literal["stdio"] = "stdio"
     cases: Annotated[tuple[StdioCase, ...], MaxLen(10_000)]
     checker: Literal["tokens", "exact", "lines"] | FloatRule | ProgramChecker = "tokens"
-    """How output is compared: by tokens, to the byte, by right-stripped lines, with float tolerance, or by a program."""
+    """How output is compared: by tokens, to the byte, by right-stripped lines, with tolerance, or by a program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,106 @@
+"""One batch through the house: recipes, chunks' items, grading, and the response in the contract's shape."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from app import version
+from app.chunk import ChunkItem, ItemResult
+from app.dispatch import Dispatcher
+from app.metrics import Metrics
+from app.profiles import Recipe, queue_of, recipes_of
+from app.queue import JobQueue
+from app.schemas import Batch, Item, task_json
+from app.settings import Settings
+from graders.reward import Term, reward
+
+
+async def grade_batch(
+    batch: Batch,
+    request_id: str,
+    *,
+    queue: JobQueue,
+    dispatcher: Dispatcher,
+    metrics: Metrics,
+    settings: Settings,
+    elapsed_s: float = 0.0,
+) -> dict[str, Any]:
+    """Grade a batch and answer as POST /v1/grade does.
+
+    Args: elapsed_s: seconds since the request arrived; its deadline counts from then.
+    Returns: a JSON-ready response with one result per item, in order.
+    Raises: Unprocessable, QueueFull, StoreUnavailable.
+    """
+    started = time.monotonic()
+    recipes = recipes_of(batch)
+    timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
+    deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
+    items = [
+        (queue_of(item, recipe), chunk_item(item, recipe, deadline_ms=deadline_ms, explain=batch.explain))
+        for item, recipe in zip(batch.items, recipes, strict=True)
+    ]
+    results = await dispatcher.grade(items, timeout_s)
+    reports = [
+        report(index, item, recipe, result)
+        for index, (item, recipe, result) in enumerate(zip(batch.items, recipes, results, strict=True))
+    ]
+    for item, (name, _), result in zip(batch.items, items, results, strict=True):
+        metrics.observe(item.task.kind if item.task else "none", name, result)
+    return {
+        "request_id": request_id,
+        "grader_version": version.GRADER,
+        "results": reports,
+        "summary": summary(reports, elapsed_s + time.monotonic() - started),
+    }
+
+
+def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: bool) -> ChunkItem:
+    """What a worker needs of an item."""
+    return ChunkItem(
+        completion=item.completion_text,
+        prompt=item.prompt_text,
+        task=task_json(item.task) if recipe.judges and item.task is not None else None,
+        components=tuple((spec.name, spec.params) for spec in recipe.specs),
+        deadline_ms=deadline_ms,
+        explain=explain,
+    )
+
+
+def report(index: int, item: Item, recipe: Recipe, result: ItemResult) -> dict[str, Any]:
+    """One result in the contract's shape: the names of the components are the recipe's, whatever became of the item."""
+    scores = {spec.name: _finite(result.scores.get(spec.name)) for spec in recipe.specs}
+    terms = [Term(scores[spec.name], spec.weight, spec.gate) for spec in recipe.specs]
+    row: dict[str, Any] = {
+        "index": index,
+        "id": item.id,
+        "status": result.status,
+        "reward": reward(terms) if result.status == "graded" else None,
+        "components": {spec.name: {"score": scores[spec.name], "weight": spec.weight} for spec in recipe.specs},
+    }
+    if result.verdict is not None:
+        row["verdict"] = {"expected": None, **result.verdict}
+    if result.invalid is not None:
+        row["invalid"] = result.invalid
+    if result.fault is not None:
+        row["fault"] = result.fault.as_json()
+    row["timing"] = {"queue_s": result.queue_s, "grade_s": result.grade_s}
+    row["cached"] = False
+    row["metadata"] = item.metadata
+    return row
+
+
+def summary(reports: Sequence[dict[str, Any]], duration_s: float) -> dict[str, Any]:
+    """The batch in numbers."""
+    rewards = [row["reward"] for row in reports if row["reward"] is not None]
+    return {
+        "items": len(reports),
+        **{status: sum(row["status"] == status for row in reports) for status in ("graded", "invalid", "error")},
+        "correct": sum(row.get("verdict", {}).get("outcome") == "correct" for row in reports),
+        "reward_mean": math.fsum(rewards) / len(rewards) if rewards else None,
+        "duration_s": round(duration_s, 6),
+    }
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None

@@ -1,0 +1,155 @@
+"""What crosses Redis: a chunk of items down, one result per item up, as versioned JSON, never pickle.
+
+A chunk carries all that grading needs and nothing that identifies the caller: weights, ids and metadata stay with the
+API process, which adds up the rewards.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from app.errors import ItemFault
+from graders.verdict import JsonValue, TestOutcome, Verdict
+
+VERSION = 1
+"""Raised whenever an older worker would misread a chunk; such a worker hands the chunk back."""
+
+QUEUES = ("math", "code")
+"""The closed list of queues; choice and plain format items go to "math"."""
+
+ANSWER_CHARACTERS_MAX = 2048
+
+
+class UnknownVersion(ValueError):
+    """A chunk or a result written by a newer release than this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkItem:
+    """One item as a worker sees it.
+
+    Args:
+        completion, prompt: texts.
+        task: the task's JSON (app.schemas.task_json), or None when no component needs a verdict.
+        components: (name, parameters) of each component to score.
+        deadline_ms: by the store's clock; past it the item is not begun. None: no deadline.
+        explain: send the verdict's details up as well.
+    """
+
+    completion: str
+    prompt: str = ""
+    task: Mapping[str, Any] | None = None
+    components: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    deadline_ms: int | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items that travel together. `reply` is the stream their results go to."""
+
+    id: str
+    items: tuple[ChunkItem, ...]
+    reply: str = ""
+    submitted_ms: int = 0
+
+    def to_text(self) -> str:
+        """The chunk as JSON."""
+        return json.dumps({"v": VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> "Chunk":
+        """The chunk of its JSON.
+
+        Raises: UnknownVersion; ValueError or TypeError if it is none of ours.
+        """
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+            raise UnknownVersion("the chunk was written by another release")
+        items = tuple(
+            ChunkItem(**item | {"components": tuple((name, params) for name, params in item["components"])})
+            for item in value.pop("items")
+        )
+        return cls(items=items, **value)
+
+
+Status = Literal["graded", "invalid", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of one item; exactly one of `fault`, `invalid` and a graded item's `scores` means something.
+
+    Args:
+        status: who was at fault, if anybody (contract, section 1).
+        scores: component name to its number, or None for no score.
+        verdict: `verdict_json` of the grader's verdict; None where nothing was judged.
+        invalid: {code, message} of a task that cannot be used.
+        fault: what failed on our side.
+        queue_s, grade_s: seconds waited for a worker, and being graded.
+    """
+
+    status: Status
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    verdict: Mapping[str, Any] | None = None
+    invalid: Mapping[str, str] | None = None
+    fault: ItemFault | None = None
+    queue_s: float = 0.0
+    grade_s: float = 0.0
+
+    @classmethod
+    def failed(cls, code: str, message: str, *, retryable: bool = True) -> "ItemResult":
+        """An `error` result: our fault, no number."""
+        return cls("error", fault=ItemFault(code, message, retryable))
+
+    def to_text(self) -> str:
+        """The result as JSON."""
+        return json.dumps({"v": VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_text(cls, text: str | bytes) -> "ItemResult":
+        """The result of its JSON.
+
+        Raises: UnknownVersion.
+        """
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+            raise UnknownVersion("the result was written by another release")
+        if value["fault"] is not None:
+            value["fault"] = ItemFault(**value["fault"])
+        return cls(**value)
+
+
+def verdict_json(verdict: Verdict, *, explain: bool) -> dict[str, JsonValue]:
+    """A verdict in the contract's shape. Without `explain` nothing of the reference, tests or outputs is in it."""
+    report: dict[str, JsonValue] = {"outcome": verdict.outcome.value, "reason": verdict.reason.value}
+    if verdict.method is not None:
+        report["method"] = verdict.method
+    if verdict.answer is not None:
+        report["answer"] = verdict.answer[:ANSWER_CHARACTERS_MAX]
+    if verdict.language is not None:
+        report["language"] = verdict.language
+    if verdict.integrity:
+        report["integrity"] = verdict.integrity
+    if verdict.isolation is not None:
+        report["isolation"] = verdict.isolation
+    if verdict.tests is not None:
+        results: list[JsonValue] = []
+        for test in verdict.tests:
+            row: dict[str, JsonValue] = {
+                "index": test.index,
+                "outcome": test.outcome.value,
+                "time_s": round(test.time_s, 6),
+                "memory_bytes": test.memory_bytes,
+            }
+            if explain:
+                row["explain"] = dict(test.explain)
+            results.append(row)
+        passed = sum(test.outcome is TestOutcome.ACCEPTED for test in verdict.tests)
+        report["tests"] = {"passed": passed, "total": len(results), "results": results}
+    if explain:
+        details = dict(verdict.explain)
+        report["expected"] = details.pop("expected", None)
+        report["explain"] = details
+    return report

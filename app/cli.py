@@ -1,0 +1,150 @@
+"""The command line `touchstone`: one command per process kind, and the ones that help."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from app import log, version
+from app.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Rewards and verification for reinforcement learning of language models.",
+)
+
+console = Console()
+errors = Console(stderr=True)
+
+
+class QueueName(StrEnum):
+    """The queues a worker can work on."""
+
+    MATH = "math"
+    CODE = "code"
+
+
+def load_settings() -> Settings:
+    """The settings of this process, or a clear end of it."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for entry in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(step) for step in entry["loc"]).upper()
+            errors.print(f"setting {'TOUCHSTONE_' + name if name else ''}: {entry['msg']}", markup=False)
+        raise typer.Exit(2) from None
+    except ValueError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(2) from None
+    log.configure(settings.log_level)
+    return settings
+
+
+@app.callback(invoke_without_command=True)
+def top(show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    """Rewards and verification for reinforcement learning of language models."""
+    if show_version:
+        console.print(f"touchstone {version.SERVICE} (grader {version.GRADER})", highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def serve() -> None:
+    """Run everything on this machine: API, embedded store when no Redis is configured, workers, sandbox."""
+    from app.serve import serve as run
+    from app.store import StoreInUse
+
+    settings = load_settings()
+    try:
+        status = run(settings, console)
+    except (StoreInUse, ValueError) as error:
+        errors.print(str(error), markup=False)
+        status = 2
+    raise typer.Exit(status)
+
+
+@app.command()
+def api() -> None:
+    """Run one API process (needs TOUCHSTONE_REDIS_URL)."""
+    import uvicorn
+
+    from app.main import create_app
+    from app.processes import die_with_parent
+
+    settings = load_settings()
+    if settings.redis_url is None:
+        errors.print("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
+        raise typer.Exit(2)
+    die_with_parent()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.stop_grace_s),
+        timeout_keep_alive=75,
+        backlog=4096,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+@app.command()
+def worker(queue: Annotated[QueueName, typer.Option("--queue", help="The queue to work on.")]) -> None:
+    """Run one worker process (needs TOUCHSTONE_REDIS_URL; a code worker also a sandbox)."""
+    from redis.exceptions import RedisError
+
+    from app.worker import run
+    from sandbox.errors import SandboxFault
+
+    settings = load_settings()
+    try:
+        run(settings, queue.value)
+    except (SandboxFault, RedisError, ValueError) as error:
+        errors.print(f"{queue.value} worker: {error}", markup=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def grade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="JSONL file, one item per line as in /v1/grade.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="JSONL file the results are appended to.")],
+    profile: Annotated[str | None, typer.Option(help="Recipe for items that name none.")] = None,
+    url: Annotated[str | None, typer.Option(help="A running service; without it the items are graded here.")] = None,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Items sent together.")] = 256,
+    explain: Annotated[bool, typer.Option(help="Add references and details to the results.")] = False,
+) -> None:
+    """Grade a file. A second run over the same files goes on where the first one stopped."""
+    from app.offline import GradeError, grade_file
+
+    settings = load_settings()
+    try:
+        summary = grade_file(
+            source, target, settings=settings, profile=profile, url=url, batch_items=batch, explain=explain
+        )
+    except (GradeError, OSError) as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    console.print(summary, markup=False, highlight=False)
+
+
+@app.command()
+def doctor(
+    languages: Annotated[bool, typer.Option(help="Compile and run a program in each language.")] = False,
+) -> None:
+    """Say what works on this machine, and how to mend what does not."""
+    from app.doctor import examine
+
+    raise typer.Exit(examine(load_settings(), console, languages=languages))
+
+
+def main() -> None:
+    """The entry point of the `touchstone` script."""
+    sys.exit(app())

@@ -1,0 +1,140 @@
+"""Around every request: its id, its key, its metrics, and problem+json for whatever goes wrong.
+
+Pure ASGI, since it must also see what the framework itself refuses. One of the two places that catch everything (the
+other is jobs.py).
+"""
+
+import asyncio
+import hmac
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import STATUS, BadJson, BodyTimeout, Forbidden, Problem, ServiceFault, TooLarge, Unauthorized
+from app.metrics import Metrics
+from app.settings import Settings
+
+_log = structlog.get_logger()
+
+OPEN_ROUTES = frozenset({"/livez", "/readyz", "/version"})
+"""Answered without a key: probes have none."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
+
+class Edge:
+    """The outermost layer.
+
+    Args:
+        app: the framework's application.
+        settings: keys.
+        metrics: called for the registry to record in, once services are open.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Callable[[], Metrics | None]) -> None:
+        self._app = app
+        self._keys = [key.get_secret_value().encode() for key in settings.api_keys]
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        started = time.monotonic()
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        scope.setdefault("state", {}).update(request_id=request_id, arrived=started)
+        trace = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, **({"trace_id": trace[1]} if trace else {}))
+        status = 500
+        begun = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                status, begun = message["status"], True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            self._check_key(request)
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:  # The edge: a bug answers 500 and is logged, and the process goes on.
+            if begun:
+                raise
+            await problem_response(request, error)(scope, receive, send_with_id)
+        finally:
+            if metrics := self._metrics():
+                route = getattr(scope.get("route"), "path", "other")
+                metrics.observe_http(route, status, time.monotonic() - started)
+
+    def _check_key(self, request: Request) -> None:
+        if not self._keys or request.url.path in OPEN_ROUTES:
+            return
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        if not given:
+            raise Unauthorized("a key is needed: Authorization: Bearer KEY, or X-API-Key")
+        # Every key is compared, in constant time each, so that the answer's delay tells nothing.
+        if not sum(hmac.compare_digest(given.encode(), key) for key in self._keys):
+            raise Forbidden("this key is not one of the configured ones")
+
+
+def problem_response(request: Request, error: Exception) -> Response:
+    """An exception as problem+json; one that is nobody's is logged and answers 500."""
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    headers: dict[str, str] = {}
+    errors: Sequence[dict[str, str]] = ()
+    if isinstance(error, ServiceFault):
+        status, detail, errors = STATUS[type(error)], error.message, error.errors
+        if error.retry_after_s is not None:
+            headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooLarge | BodyTimeout):
+            headers["Connection"] = "close"  # The rest of the body was not read.
+    elif isinstance(error, HTTPException):
+        status, detail = error.status_code, str(error.detail)
+        headers.update(error.headers or {})
+    else:
+        _log.error("bug", path=request.url.path, exc_info=error)
+        status, detail = 500, "a fault of the service; it was logged with this request's id"
+    document = Problem(status, HTTPStatus(status).phrase, detail, request_id, list(errors))
+    return Response(json.dumps(document.as_json()), status, headers, media_type="application/problem+json")
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The whole body, within its bounds of size and time.
+
+    Raises: TooLarge, BodyTimeout; BadJson if it is empty.
+    """
+    limit = settings.body_bytes_max
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"the body is over {limit} bytes")
+    body = bytearray()
+
+    try:
+        async with asyncio.timeout(settings.body_seconds_max):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise TooLarge(f"the body is over {limit} bytes")
+    except TimeoutError:
+        raise BodyTimeout(f"the body did not arrive within {settings.body_seconds_max:g} s") from None
+    if not body:
+        raise BadJson("the body is empty")
+    return bytes(body)

@@ -1,0 +1,133 @@
+"""The work itself, as a worker does it: an item of a chunk to its result, and the function that rq calls by name.
+
+One of the two places that catch everything (the other is main.py): whatever a grader raises becomes a result with the
+right party at fault, and the item before never harms the item after.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from app.chunk import Chunk, ChunkItem, ItemResult, verdict_json
+from app.schemas import RewardSpec, check_params, task_from_json
+from graders.components import COMPONENTS, Item
+from graders.errors import GraderFault, TaskInvalid
+from graders.registry import Registry
+from graders.verdict import Verdict
+from sandbox.errors import SandboxFault
+
+_log = structlog.get_logger()
+
+TRIES_MAX = 2
+"""Times an item is tried within one delivery when the sandbox or a grader's child fails."""
+
+
+def grade_item(registry: Registry, item: ChunkItem, *, queue_s: float = 0.0) -> ItemResult:
+    """Judge one item and score its components. Never raises."""
+    started = time.perf_counter()
+    result = _grade(registry, item)
+    return ItemResult(
+        result.status,
+        result.scores,
+        result.verdict,
+        result.invalid,
+        result.fault,
+        queue_s=round(max(queue_s, 0.0), 6),
+        grade_s=round(time.perf_counter() - started, 6),
+    )
+
+
+def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
+    try:
+        verdict = _judge(registry, item) if item.task is not None else None
+        view = Item(item.completion, verdict)
+        scores = {
+            name: COMPONENTS[name].score(view, check_params(RewardSpec(name=name, params=dict(params)), name))
+            for name, params in item.components
+        }
+        report = None if verdict is None else verdict_json(verdict, explain=item.explain)
+        return ItemResult("graded", scores, report)
+    except TaskInvalid as invalid:
+        return ItemResult("invalid", invalid={"code": invalid.code, "message": invalid.message})
+    except SandboxFault as fault:
+        _log.warning("sandbox_fault", error=str(fault))
+        return ItemResult.failed("sandbox", "the sandbox failed, not the program")
+    except GraderFault as fault:
+        _log.warning("grader_fault", error=str(fault))
+        return ItemResult.failed("grader", "the grader failed, not the answer")
+    except Exception as error:  # noqa: BLE001  A bug of ours: it must cost this item only, and no number.
+        _log.exception("grader_bug", error=type(error).__name__)
+        return ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
+
+
+def _judge(registry: Registry, item: ChunkItem) -> Verdict:
+    task = task_from_json(item.task)
+    for _ in range(TRIES_MAX - 1):
+        try:
+            return registry.grade(task, item.completion, item.prompt)
+        except (SandboxFault, GraderFault) as fault:
+            _log.warning("retrying", error=str(fault))
+    return registry.grade(task, item.completion, item.prompt)
+
+
+def grade_in_place(registry: Registry, chunk_text: str, index: int) -> str:
+    """An item of a chunk, text in and text out, for MemoryQueue."""
+    return grade_item(registry, Chunk.from_text(chunk_text).items[index]).to_text()
+
+
+class Desk(Protocol):
+    """A worker's side of the queue (app.rq_queue.WorkerDesk), as far as grade_chunk needs it."""
+
+    def take(self, delivery: str) -> tuple[Chunk, list[int], int] | None:
+        """Claim a delivery: its chunk, the indices to grade, and the store's clock in ms; None if nothing is left."""
+
+    def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
+        """Hand over a result to be written soon; the first writer of an item wins."""
+
+    def done(self, delivery: str, size: int) -> None:
+        """Wait until everything handed over is written, then end the lease; `size` is the chunk's number of items."""
+
+    def working_on(self, seconds_max: float | None) -> None:
+        """An item begins (its backstop in seconds) or, with None, ends."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """What a worker process grades with."""
+
+    registry: Registry
+    desk: Desk
+    item_seconds_max: float  # An item that holds the process longer ends it.
+
+
+_bench: list[Bench] = []
+
+
+def lay_out(bench: Bench) -> None:
+    """Give this process what grade_chunk works with; called once by worker.py, since rq calls by name only."""
+    _bench[:] = [bench]
+
+
+def grade_chunk(delivery: str) -> None:
+    """Grade what is left of a delivery and hand over each result at once. The only callable a message may name."""
+    if not _bench:
+        raise RuntimeError("grade_chunk outside a worker")
+    bench = _bench[0]
+    taken = bench.desk.take(delivery)
+    if taken is None:
+        return
+    chunk, indices, now_ms = taken
+    arrived = time.monotonic()
+    for index in indices:
+        item = chunk.items[index]
+        clock_ms = now_ms + (time.monotonic() - arrived) * 1000
+        if item.deadline_ms is not None and clock_ms >= item.deadline_ms:
+            result = ItemResult.failed("deadline", "the deadline passed before the item was begun")
+        else:
+            bench.desk.working_on(bench.item_seconds_max)
+            result = grade_item(bench.registry, item, queue_s=(clock_ms - chunk.submitted_ms) / 1000)
+            bench.desk.working_on(None)
+        bench.desk.put(chunk, index, result)
+    bench.desk.done(delivery, len(chunk.items))

@@ -1,0 +1,38 @@
+"""What lives as long as an API process: opened, pinged and closed in one context manager."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.dispatch import Dispatcher
+from app.metrics import Metrics
+from app.queue import JobQueue
+from app.rq_queue import RqQueue
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes work with."""
+
+    settings: Settings
+    queue: JobQueue
+    dispatcher: Dispatcher
+    metrics: Metrics
+
+
+def services_over(queue: JobQueue, settings: Settings) -> Services:
+    """The services on top of a queue that somebody else opened and closes."""
+    return Services(settings, queue, Dispatcher(queue, settings), Metrics())
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything an API process needs, and close it again.
+
+    Raises: ValueError without a redis_url: only `touchstone serve` brings a store of its own.
+    """
+    if settings.redis_url is None:
+        raise ValueError("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
+    async with RqQueue(settings, settings.redis_url.get_secret_value()) as queue:
+        yield services_over(queue, settings)

@@ -1,0 +1,55 @@
+"""create_app: assembles the API; nothing happens at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import version
+from app.edge import Edge, problem_response
+from app.errors import ServiceFault
+from app.lifetime import Services, open_services
+from app.routes import router
+from app.settings import Settings
+
+
+def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
+    """The API.
+
+    Args:
+        settings: of this process.
+        services: already opened ones, for tests and in-process use; None opens them with the application.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if services is not None:
+            app.state.services = services
+            yield
+            return
+        async with open_services(settings) as opened:
+            app.state.services = opened
+            yield
+
+    async def as_problem(request: Request, error: Exception) -> Response:
+        return problem_response(request, error)
+
+    app = FastAPI(
+        title="Touchstone",
+        version=version.SERVICE,
+        summary="Rewards and verification for reinforcement learning of language models.",
+        lifespan=lifespan,
+        exception_handlers={ServiceFault: as_problem, HTTPException: as_problem},
+    )
+    app.include_router(router)
+
+    def metrics() -> Any:
+        opened: Services | None = getattr(app.state, "services", None)
+        return opened.metrics if opened is not None else None
+
+    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    return app

@@ -1,0 +1,117 @@
+"""Every Prometheus series, and `observe`, the one place that records a result.
+
+Measurements travel inside the results, so workers keep no registries of their own; what is in Redis (depth, age,
+workers) is read at scrape time. Labels come from closed lists only: no text of a caller ever becomes a label.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.chunk import ItemResult
+from app.queue import QueueState
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_REWARDS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _QueueGauges(Collector):
+    """What the last look at the store showed; `Metrics.render` takes that look."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, QueueState] = {}
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        depth = GaugeMetricFamily("touchstone_queue_depth", "Items waiting.", labels=["queue"])
+        age = GaugeMetricFamily(
+            "touchstone_oldest_item_age_seconds", "Age of what has waited longest.", labels=["queue"]
+        )
+        workers = GaugeMetricFamily("touchstone_workers", "Workers that gave a sign of life.", labels=["queue"])
+        for name, state in self.states.items():
+            depth.add_metric([name], state.depth)
+            age.add_metric([name], state.oldest_s)
+            workers.add_metric([name], state.workers)
+        return [depth, age, workers]
+
+
+class Metrics:
+    """The series of one API process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._items = Counter(
+            "touchstone_items_total", "Items answered.", ["kind", "status", "outcome"], registry=registry
+        )
+        self._grade = Histogram(
+            "touchstone_grade_seconds", "Time an item was being graded.", ["kind"], buckets=_SECONDS, registry=registry
+        )
+        self._wait = Histogram(
+            "touchstone_queue_wait_seconds",
+            "Time an item waited for a worker.",
+            ["queue"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._reward = Histogram(
+            "touchstone_reward",
+            "Scores given, before weights.",
+            ["component"],
+            buckets=_REWARDS,
+            registry=registry,
+        )
+        self._runs = Counter(
+            "touchstone_sandbox_runs_total", "Tests run in the sandbox.", ["language", "reason"], registry=registry
+        )
+        self._run_seconds = Histogram(
+            "touchstone_sandbox_seconds",
+            "Processor time of a test in the sandbox.",
+            ["language"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._cache = Counter(
+            "touchstone_cache_requests_total", "Look-ups in the verdict cache.", ["result"], registry=registry
+        )
+        self._faults = Counter("touchstone_faults_total", "Items that ended as error.", ["code"], registry=registry)
+        self._http = Histogram(
+            "touchstone_http_request_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            ["route", "status"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._queues = _QueueGauges()
+        registry.register(self._queues)
+
+    def observe(self, kind: str, queue: str, result: ItemResult) -> None:
+        """Record one item's result."""
+        verdict = result.verdict or {}
+        self._items.labels(kind, result.status, verdict.get("outcome", "none")).inc()
+        if result.status == "error":
+            self._faults.labels(result.fault.code if result.fault else "grader").inc()
+            return
+        self._grade.labels(kind).observe(result.grade_s)
+        self._wait.labels(queue).observe(result.queue_s)
+        for name, score in result.scores.items():
+            if score is not None:
+                self._reward.labels(name).observe(score)
+        language = verdict.get("language") or "none"
+        for test in verdict.get("tests", {}).get("results", ()):
+            if test["outcome"] != "skipped":
+                self._runs.labels(language, test["outcome"]).inc()
+                self._run_seconds.labels(language).observe(test["time_s"])
+
+    def observe_http(self, route: str, status: int, seconds: float) -> None:
+        """Record one request; `route` is a path template, never a path."""
+        self._http.labels(route, str(status)).observe(seconds)
+
+    def render(self, states: dict[str, QueueState]) -> bytes:
+        """The series as text for a scrape; `states` may be empty when the store is away."""
+        self._queues.states = states
+        text: Any = generate_latest(self.registry)
+        return bytes(text)

@@ -1,0 +1,94 @@
+"""Child processes that end when their parent does, and start again when they fall."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+_log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
+DIE_WITH_PARENT = "TOUCHSTONE_DIE_WITH_PARENT"
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """In a child: be told to stop (SIGTERM) when the parent is gone, however it went.
+
+    Args: parent: its process id; None takes the one that Family wrote into the environment, and does nothing where
+        there is none.
+    """
+    if parent is None:
+        parent = int(os.environ.get(DIE_WITH_PARENT, 0))
+    if not parent:
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # It died before the line above.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    started: float = field(default_factory=time.monotonic)
+    falls: int = 0
+
+
+class Family:
+    """Named child processes, each started again when it ends by itself, ever more slowly while it keeps falling.
+
+    Children get a session of their own, so that Ctrl-C reaches the parent alone, which stops them in order.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, **environment, DIE_WITH_PARENT: str(os.getpid())}
+        self._children: list[_Child] = []
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start `touchstone ARGUMENTS` as a child."""
+        command = [sys.executable, "-m", "app", *arguments]
+        self._children.append(_Child(name, command, self._spawn(command)))
+
+    def _spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def tend(self, stop: threading.Event, also: Callable[[], None]) -> None:
+        """Until `stop` is set: start again what fell, and call `also` a few times a second."""
+        while not stop.wait(0.25):
+            also()
+            for child in self._children:
+                status = child.process.poll()
+                if status is None:
+                    continue
+                if time.monotonic() - child.started > 30:
+                    child.falls = 0
+                child.falls += 1
+                delay_s = min(0.1 * 2 ** (child.falls - 1), 10.0)
+                _log.warning("child_ended", child=child.name, status=status, again_in_s=delay_s)
+                if stop.wait(delay_s):
+                    return
+                child.process, child.started = self._spawn(child.command), time.monotonic()
+
+    def stop(self, names: str, grace_s: float) -> None:
+        """Ask the children whose name begins so to end, and kill what has not after the grace."""
+        chosen = [child for child in self._children if child.name.startswith(names)]
+        for child in chosen:
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + grace_s
+        for child in chosen:
+            try:
+                child.process.wait(max(until - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                _log.warning("child_killed", child=child.name)
+                child.process.kill()
+                child.process.wait()
+        self._children = [child for child in self._children if child not in chosen]

@@ -1,0 +1,105 @@
+"""Recipes: which components make a reward, with which weights; built in, or written inline in a request."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import Unprocessable
+from app.schemas import Batch, Item, RewardSpec, check_params, params_schema
+from graders.components import COMPONENTS
+
+PROFILES: dict[str, tuple[RewardSpec, ...]] = {
+    "accuracy": (RewardSpec(name="accuracy"),),
+    "r1-zero": (RewardSpec(name="accuracy"), RewardSpec(name="format")),
+}
+"""Built-in recipes by name. r1-zero: accuracy and format with equal weights (arXiv 2501.12948, section 2.2.2)."""
+
+DEFAULT = "accuracy"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe that was checked: its components exist, once each, and their parameters fit."""
+
+    specs: tuple[RewardSpec, ...]
+
+    @property
+    def judges(self) -> bool:
+        """True when an item with this recipe must have a task."""
+        return any(COMPONENTS[spec.name].judges for spec in self.specs)
+
+
+def recipes_of(batch: Batch) -> list[Recipe]:
+    """Each item's recipe: its own, else the batch's, else accuracy alone.
+
+    Returns: one a item, in order; equal specifications share one Recipe.
+    Raises: Unprocessable if a name, a parameter or a needed task is missing or wrong.
+    """
+    if batch.profile is not None and batch.rewards is not None:
+        raise _refuse("profile", "give either profile or rewards, not both")
+    known: dict[int, Recipe] = {}
+    common: Recipe | None = None
+    recipes = []
+    for index, item in enumerate(batch.items):
+        path = f"items.{index}"
+        if item.profile is not None and item.rewards is not None:
+            raise _refuse(f"{path}.profile", "give either profile or rewards, not both")
+        if item.rewards is not None:
+            recipe = known.setdefault(id(item.rewards), _checked(item.rewards, f"{path}.rewards"))
+        elif item.profile is not None:
+            recipe = _named(item.profile, f"{path}.profile")
+        else:
+            common = common or _common(batch)
+            recipe = common
+        if recipe.judges and item.task is None:
+            raise _refuse(f"{path}.task", "needed by the component accuracy")
+        recipes.append(recipe)
+    return recipes
+
+
+def _common(batch: Batch) -> Recipe:
+    if batch.rewards is not None:
+        return _checked(batch.rewards, "rewards")
+    return _named(batch.profile or DEFAULT, "profile")
+
+
+def _named(name: str, path: str) -> Recipe:
+    specs = PROFILES.get(name)
+    if specs is None:
+        raise _refuse(path, f"one of {', '.join(sorted(PROFILES))}")
+    return Recipe(specs)
+
+
+def _checked(specs: tuple[RewardSpec, ...], path: str) -> Recipe:
+    names = [spec.name for spec in specs]
+    for index, spec in enumerate(specs):
+        check_params(spec, f"{path}.{index}")
+        if spec.name in names[:index]:
+            raise _refuse(f"{path}.{index}.name", "each component once")
+    return Recipe(specs)
+
+
+def _refuse(path: str, message: str) -> Unprocessable:
+    return Unprocessable("the recipe cannot be used", errors=[{"path": path, "message": message}])
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """GET /v1/rewards: each component with what it means and the JSON Schema of its parameters."""
+    return [
+        {
+            "name": component.name,
+            "description": (component.score.__doc__ or "").strip(),
+            "needs_task": component.judges,
+            "params": params_schema(component.name),
+        }
+        for component in COMPONENTS.values()
+    ]
+
+
+def recipes() -> list[dict[str, Any]]:
+    """GET /v1/profiles: each recipe, written as a request would write it inline."""
+    return [{"name": name, "rewards": [spec.model_dump() for spec in specs]} for name, specs in PROFILES.items()]
+
+
+def queue_of(item: Item, recipe: Recipe) -> str:
+    """The queue an item goes to: code to the workers that have a sandbox, all else to the others."""
+    return "code" if recipe.judges and item.task is not None and item.task.kind == "code" else "math"

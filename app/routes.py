@@ -1,0 +1,131 @@
+"""The routes: each handler fits in a glance and leaves the work to the rooms below."""
+
+import time
+from typing import Any, cast
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic_core import to_json
+from starlette.datastructures import Headers
+
+from app import profiles, version
+from app.batch import grade_batch
+from app.chunk import QUEUES
+from app.edge import read_body
+from app.errors import StoreUnavailable, UnsupportedMedia
+from app.lifetime import Services
+from app.metrics import CONTENT_TYPE
+from app.schemas import BATCH_SCHEMA, BatchResponse, ProblemDocument, parse_batch
+
+_log = structlog.get_logger()
+
+router = APIRouter()
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
+    for status, text in {
+        400: "The body is not JSON as we take it.",
+        401: "A key is needed.",
+        403: "The key is not one of the configured ones.",
+        408: "The body came too slowly.",
+        413: "Over a limit of size.",
+        415: "Not application/json.",
+        422: "The body does not fit the schema; `errors` names each bad field.",
+        500: "A fault of the service.",
+        503: "Full, or the store is away; see Retry-After.",
+    }.items()
+}
+
+
+def services(request: Request) -> Services:
+    """What this process opened at start."""
+    return cast("Services", request.app.state.services)
+
+
+@router.post(
+    "/v1/grade",
+    summary="Grade a batch",
+    response_model=BatchResponse,
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": BATCH_SCHEMA}}}},
+)
+async def grade(request: Request) -> Response:
+    """Grade each item and answer when all are done or the deadline passed; one result per item, in order."""
+    rooms = services(request)
+    check_media(request.headers)
+    batch = parse_batch(await read_body(request, rooms.settings), rooms.settings)
+    response = await grade_batch(
+        batch,
+        request.state.request_id,
+        queue=rooms.queue,
+        dispatcher=rooms.dispatcher,
+        metrics=rooms.metrics,
+        settings=rooms.settings,
+        elapsed_s=time.monotonic() - request.state.arrived,
+    )
+    _log.info("graded", **response["summary"])
+    return Response(to_json(response), media_type="application/json")
+
+
+def check_media(headers: Headers) -> None:
+    """Refuse a body that says it is not JSON.
+
+    Raises: UnsupportedMedia.
+    """
+    kind, _, parameters = headers.get("content-type", "application/json").partition(";")
+    charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
+    if kind.strip().lower() != "application/json" or charset not in {"", "utf-8", "utf8"}:
+        raise UnsupportedMedia("send application/json in UTF-8")
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMedia("send the body without a content encoding")
+
+
+@router.get("/v1/rewards", summary="Components and their parameters", responses={401: PROBLEMS[401]})
+async def rewards() -> dict[str, Any]:
+    """Every component with the JSON Schema of its parameters."""
+    return {"rewards": profiles.catalogue()}
+
+
+@router.get("/v1/profiles", summary="Recipes", responses={401: PROBLEMS[401]})
+async def list_profiles() -> dict[str, Any]:
+    """Every recipe, written as a request would write it inline."""
+    return {"profiles": profiles.recipes(), "default": profiles.DEFAULT}
+
+
+@router.get("/livez", summary="The process answers")
+async def livez() -> dict[str, str]:
+    """200 as long as this process can answer at all."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Requests can be served", responses={503: {"description": "Something is missing."}})
+async def readyz(request: Request) -> Response:
+    """200 when the store answers and each queue has a live worker; the code workers' sandbox is part of their life."""
+    checks: dict[str, Any] = {}
+    try:
+        states = await services(request).queue.state()
+        checks["store"] = {"ok": True}
+        for name in QUEUES:
+            checks[f"{name}_workers"] = {"ok": states[name].workers > 0, "workers": states[name].workers}
+    except StoreUnavailable as fault:
+        checks["store"] = {"ok": False, "message": fault.message}
+    ready = all(check["ok"] for check in checks.values())
+    return JSONResponse({"status": "ok" if ready else "unready", "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/version", summary="Release and grader version")
+async def get_version() -> dict[str, str]:
+    """The release, and the grader version that results carry."""
+    return {"version": version.SERVICE, "grader_version": version.GRADER}
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """The series of docs/metrics.md."""
+    rooms = services(request)
+    try:
+        states = await rooms.queue.state()
+    except StoreUnavailable:
+        states = {}  # What this process counted is still worth scraping.
+    return Response(rooms.metrics.render(states), headers={"Content-Type": CONTENT_TYPE})

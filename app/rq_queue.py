@@ -1,0 +1,630 @@
+"""The real JobQueue: rq carries the chunks, our own records are the truth.
+
+Theory of operation. A *chunk* is stored once under its id. A *delivery* is one attempt at (part of) a chunk: the id of
+the chunk alone for the first, `chunk-index-attempt` for an item given out again. rq's job id is the delivery, its only
+argument too.
+
+    submit  one MULTI: the chunk, the delivery in `queued`, the rq job                       API
+    take    one script: from `queued` to `leases` with an expiry by the store's own clock    worker
+    beat    every third of a lease: leases renewed, the worker's sign of life                worker (thread)
+    put     one script: the result into the chunk's record where none stands yet, and then
+            also onto the reply stream of the API process that asked                         worker (thread)
+    done    lease ended
+    reap    leases that ran out: each unfinished item becomes a delivery of its own (so that
+            an item that kills its worker does not take its neighbours along), or ends as
+            `error` after deliveries_max attempts. Deliveries that left rq's list without
+            being taken (a worker died between the two) are given out again too.             API (thread)
+
+What dies where: a worker before `take`: reaped from `queued`; after: its lease runs out. The API: its stream and
+records expire by TTL, nobody waits for them. The store: append-only file; submit answers StoreUnavailable, workers and
+the reader wait for it to come back. A worker that was only frozen may write late: the first writer has won.
+
+rq's own job states, time-outs and retries are not used: its clean-up of a dead worker's job takes minutes, its time
+limit is a signal, and its default serializer executes what it reads.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import redis
+import redis.asyncio
+import rq
+import structlog
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.timeouts import BaseDeathPenalty
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from app.chunk import QUEUES, Chunk, ItemResult
+from app.errors import FAULT_CODES, QueueFull, StoreUnavailable
+from app.queue import OnResult, QueueState
+from app.settings import Settings
+
+_log = structlog.get_logger()
+
+GRADE_CHUNK = "app.jobs.grade_chunk"
+
+_SETTLED_TTL_S = 120
+"""Seconds the record of a finished chunk stays, so that a worker that was only frozen finds that it is too late."""
+
+_NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+
+_ADMIT = (
+    _NOW
+    + """
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return now
+"""
+)
+_TAKE = (
+    _NOW
+    + """
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[5], ARGV[1])
+local body = redis.call('GET', KEYS[3])
+if not body then redis.call('ZREM', KEYS[2], ARGV[1]) return {now} end
+redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+return {now, body, redis.call('HKEYS', KEYS[4])}
+"""
+)
+_BEAT = (
+    _NOW
+    + """
+redis.call('ZADD', KEYS[2], now + ARGV[1], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 3600000)
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i]) end
+return now
+"""
+)
+_PUT = """
+for i = 2, #ARGV, 2 do
+  if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 and KEYS[2] ~= '' then
+    redis.call('XADD', KEYS[2], '*', 'c', KEYS[3], 'i', ARGV[i], 'r', ARGV[i + 1])
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+if KEYS[2] ~= '' then redis.call('EXPIRE', KEYS[2], ARGV[1]) end
+return 1
+"""
+_DONE = """
+redis.call('ZREM', KEYS[1], ARGV[1])
+if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[2]) then
+  redis.call('DEL', KEYS[2])
+  redis.call('EXPIRE', KEYS[3], ARGV[3])
+end
+return 1
+"""
+_EXPIRED = (
+    _NOW
+    + """
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 64)
+for _, delivery in ipairs(found) do redis.call('ZADD', KEYS[1], now + ARGV[1], delivery) end
+local waiting = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2], 'LIMIT', 0, 16)
+return {found, waiting}
+"""
+)
+_STATE = (
+    _NOW
+    + """
+local out = {}
+for i = 1, #ARGV do
+  local queued, sizes, workers = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+  local depth = 0
+  for _, size in ipairs(redis.call('HVALS', sizes)) do depth = depth + size end
+  local oldest = redis.call('ZRANGE', queued, 0, 0, 'WITHSCORES')
+  local age = 0
+  if oldest[2] then age = now - tonumber(oldest[2]) end
+  out[i] = {depth, age, redis.call('ZCOUNT', workers, now, '+inf')}
+end
+return out
+"""
+)
+
+
+class Keys:
+    """The names of everything the service keeps in Redis; all begin with the prefix, all but the sets have a TTL."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.info = f"{prefix}:workers:info"
+
+    def chunk(self, chunk_id: str) -> str:
+        return f"{self.prefix}:chunk:{chunk_id}"
+
+    def results(self, chunk_id: str) -> str:
+        return f"{self.prefix}:results:{chunk_id}"
+
+    def queued(self, queue: str) -> str:
+        return f"{self.prefix}:queued:{queue}"
+
+    def sizes(self, queue: str) -> str:
+        return f"{self.prefix}:sizes:{queue}"
+
+    def leases(self, queue: str) -> str:
+        return f"{self.prefix}:leases:{queue}"
+
+    def workers(self, queue: str) -> str:
+        return f"{self.prefix}:workers:{queue}"
+
+    def replies(self, reader: str) -> str:
+        return f"{self.prefix}:replies:{reader}"
+
+    def rq_name(self, queue: str) -> str:
+        return f"{self.prefix}.{queue}"
+
+
+class GradeJob(Job):
+    """An rq job that can only be grade_chunk: whoever can write to Redis still cannot name another callable."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The one callable.
+
+        Raises: ValueError for any other.
+        """
+        from app.jobs import grade_chunk  # Here, because the API process enqueues without loading the graders.
+
+        if self.func_name != GRADE_CHUNK or self.instance is not None:
+            raise ValueError("refused: a queue message named another callable")
+        return grade_chunk
+
+    success_callback = failure_callback = stopped_callback = None
+
+    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
+        """No message makes this process call an address."""
+
+
+class NoDeathPenalty(BaseDeathPenalty):
+    """rq's time limit, switched off: time has one owner in each process, and it is not a signal (see WorkerDesk)."""
+
+    def setup_death_penalty(self) -> None:
+        """Nothing to set up."""
+
+    def cancel_death_penalty(self) -> None:
+        """Nothing to cancel."""
+
+
+def connect(settings: Settings, url: str) -> redis.Redis:
+    """A client with socket time-outs that retries a lost connection twice."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_timeout_s,
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 2),
+        health_check_interval=15,
+    )
+
+
+def rq_queue(keys: Keys, queue: str, connection: Any) -> rq.Queue:
+    """The rq queue behind one of ours."""
+    return rq.Queue(
+        keys.rq_name(queue),
+        connection=connection,
+        serializer=JSONSerializer,
+        job_class=GradeJob,
+        death_penalty_class=NoDeathPenalty,
+    )
+
+
+def parse_delivery(delivery: str) -> tuple[str, int | None, int]:
+    """A delivery's chunk id, the one index it is about (None: all that is left) and its attempt, from 0."""
+    chunk_id, *rest = delivery.split("-")
+    return (chunk_id, int(rest[0]), int(rest[1])) if rest else (chunk_id, None, 0)
+
+
+def _enqueue(keys: Keys, connection: Any, pipe: Any, admit: Any, queue: str, deliveries: dict[str, int]) -> None:
+    """Add to a MULTI under way: the deliveries (each with its number of items) to `queued` and to rq."""
+    for delivery, items in deliveries.items():
+        admit(keys=[keys.queued(queue), keys.sizes(queue)], args=[delivery, items], client=pipe)
+    rq_queue(keys, queue, connection).enqueue_many(
+        [
+            rq.Queue.prepare_data(
+                GRADE_CHUNK,
+                args=[delivery],
+                job_id=delivery,
+                timeout=-1,
+                result_ttl=0,
+                failure_ttl=3600,
+                description="",
+            )
+            for delivery in deliveries
+        ],
+        pipeline=pipe,
+    )
+
+
+class RqQueue:
+    """An API process's side. An async context manager: inside it, one reader task and one reaper thread are at work.
+
+    Args:
+        settings: time-outs, bounds, lease.
+        url: address of the store.
+    """
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self._settings = settings
+        self._keys = Keys(settings.key_prefix)
+        self._redis = connect(settings, url)
+        self._reading = redis.asyncio.Redis.from_url(
+            url, socket_timeout=settings.redis_timeout_s + 2, socket_connect_timeout=settings.redis_timeout_s
+        )
+        self._stream = self._keys.replies(uuid.uuid4().hex)
+        self._waiting: dict[str, OnResult] = {}
+        self._admit = self._redis.register_script(_ADMIT)
+        self._expired = self._redis.register_script(_EXPIRED)
+        self._put = self._redis.register_script(_PUT)
+        self._state = self._redis.register_script(_STATE)
+        self._senders = ThreadPoolExecutor(4, thread_name_prefix="send")
+        self._stopping = threading.Event()
+        self._workers_seen = dict.fromkeys(QUEUES, 1)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reaper = threading.Thread(target=self._reap_for_ever, name="reaper", daemon=True)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._read_for_ever())]
+        self._reaper.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._reaper.join, 5)
+        self._senders.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(RedisError):
+            await asyncio.to_thread(self._redis.delete, self._stream)
+        await self._reading.aclose()
+        self._redis.close()
+
+    # Down.
+
+    async def submit(self, queue: str, chunk: Chunk, on_result: OnResult) -> None:
+        """See JobQueue."""
+        self._waiting[chunk.id] = on_result
+        try:
+            await self._in_thread(self._submit, queue, chunk)
+        except BaseException:
+            self._waiting.pop(chunk.id, None)
+            raise
+
+    def _submit(self, queue: str, chunk: Chunk) -> None:
+        keys, ttl = self._keys, self._settings.result_ttl_s
+        try:
+            if self._redis.zcard(keys.queued(queue)) >= self._settings.queue_chunks_max:
+                raise QueueFull(f"the {queue} queue is full", retry_after_s=5)
+            seconds, microseconds = self._redis.time()
+            placed = Chunk(chunk.id, chunk.items, self._stream, seconds * 1000 + microseconds // 1000)
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.set(keys.chunk(chunk.id), placed.to_text(), ex=ttl)
+                _enqueue(keys, self._redis, pipe, self._admit, queue, {chunk.id: len(chunk.items)})
+                pipe.execute()
+        except RedisError as error:
+            raise _unavailable(error) from error
+
+    def forget(self, chunk_id: str) -> None:
+        """See JobQueue."""
+        self._waiting.pop(chunk_id, None)
+
+    async def clock_ms(self) -> int:
+        """See JobQueue."""
+        try:
+            seconds, microseconds = await self._in_thread(self._redis.time)
+        except RedisError as error:
+            raise _unavailable(error) from error
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._senders, function, *args)
+
+    # Up.
+
+    async def _read_for_ever(self) -> None:
+        """Read this process's reply stream, entry after entry, and forget what was read.
+
+        Blocking reads, no polling. When the store is away the stream is in its append-only file; reading goes on
+        where it was.
+        """
+        last = b"0"
+        while True:
+            try:
+                found: Any = await self._reading.xread({self._stream: last}, count=512, block=1000)
+                for entry_id, fields in found[0][1] if found else ():
+                    last = entry_id
+                    self._deliver(fields)
+                    await self._reading.xtrim(self._stream, minid=_after(last))
+            except (RedisError, OSError) as error:
+                _log.warning("reader_lost_store", error=type(error).__name__)
+                await asyncio.sleep(0.2)
+
+    def _deliver(self, fields: dict[bytes, bytes]) -> None:
+        on_result = self._waiting.get(fields[b"c"].decode())
+        if on_result is None:
+            return
+        try:
+            result = ItemResult.from_text(fields[b"r"])
+        except (ValueError, TypeError, KeyError):
+            _log.exception("unreadable_result")
+            result = ItemResult.failed("grader", "a worker sent a result that this release cannot read")
+        on_result(int(fields[b"i"]), result)
+
+    # State.
+
+    async def state(self) -> dict[str, QueueState]:
+        """See JobQueue."""
+        try:
+            rows = await self._in_thread(self._read_state)
+        except RedisError as error:
+            raise _unavailable(error) from error
+        return {
+            queue: QueueState(depth=max(int(depth), 0), oldest_s=int(age_ms) / 1000, workers=int(workers))
+            for queue, (depth, age_ms, workers) in zip(QUEUES, rows, strict=True)
+        }
+
+    def _read_state(self) -> Any:
+        keys = []
+        for queue in QUEUES:
+            keys += [self._keys.queued(queue), self._keys.sizes(queue), self._keys.workers(queue)]
+        rows = self._state(keys=keys, args=list(QUEUES))
+        for queue, row in zip(QUEUES, rows, strict=True):
+            self._workers_seen[queue] = max(int(row[2]), 1)
+        return rows
+
+    def workers(self, queue: str) -> int:
+        """See JobQueue."""
+        return self._workers_seen[queue]
+
+    async def worker_info(self) -> dict[str, dict[str, Any]]:
+        """What each live worker said of itself (queue, isolation, languages, version).
+
+        Raises: StoreUnavailable.
+        """
+        try:
+            rows = await self._in_thread(self._redis.hgetall, self._keys.info)
+        except RedisError as error:
+            raise _unavailable(error) from error
+        return {name.decode(): json.loads(text) for name, text in rows.items()}
+
+    # The reaper.
+
+    def _reap_for_ever(self) -> None:
+        period_s = min(2.0, self._settings.lease_s / 3)
+        while not self._stopping.wait(period_s):
+            try:
+                self._read_state()
+                for queue in QUEUES:
+                    self.reap(queue)
+            except RedisError as error:
+                _log.warning("reaper_lost_store", error=type(error).__name__)
+            except Exception:  # noqa: BLE001  A reaper that died would lose items; it logs and goes on.
+                _log.exception("reaper_bug")
+
+    def reap(self, queue: str) -> None:
+        """Give out again, or end as `error`, what dead workers left of one queue.
+
+        Several API processes may do this at once: the script moves each lease it hands out into the future, so that
+        one of them acts on it, and another would, should that one die in the middle.
+        """
+        lease_ms = int(self._settings.lease_s * 1000)
+        keys = self._keys
+        expired, waiting = self._expired(keys=[keys.leases(queue), keys.queued(queue)], args=[lease_ms, 2 * lease_ms])
+        for delivery in expired:
+            _log.warning("lease_expired", queue=queue, delivery=delivery.decode())
+            self._redeliver(queue, delivery.decode(), keys.leases(queue))
+        listed = rq_queue(keys, queue, self._redis).key
+        for delivery in waiting:
+            if self._redis.lpos(listed, delivery) is None and self._redis.zscore(keys.queued(queue), delivery):
+                _log.warning("delivery_lost_before_start", queue=queue, delivery=delivery.decode())
+                self._redeliver(queue, delivery.decode(), keys.queued(queue))
+
+    def _redeliver(self, queue: str, delivery: str, record: str) -> None:
+        keys = self._keys
+        chunk_id, only, attempt = parse_delivery(delivery)
+        body = self._redis.get(keys.chunk(chunk_id))
+        if body is None:
+            self._redis.zrem(record, delivery)
+            return
+        chunk = Chunk.from_text(body)
+        finished = {int(index) for index in self._redis.hkeys(keys.results(chunk_id))}
+        wanted: Iterable[int] = range(len(chunk.items)) if only is None else (only,)
+        left = [index for index in wanted if index not in finished]
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(record, delivery)
+            pipe.hdel(keys.sizes(queue), delivery)
+            if attempt + 1 < self._settings.deliveries_max:
+                again = {f"{chunk_id}-{index}-{attempt + 1}": 1 for index in left}
+                if again:
+                    _enqueue(keys, self._redis, pipe, self._admit, queue, again)
+            else:
+                code = "worker_lost" if only is None else "poison"
+                for index in left:
+                    result = ItemResult.failed(code, FAULT_CODES[code], retryable=code == "worker_lost")
+                    write_results(self._put, keys, chunk, [(index, result)], self._settings.result_ttl_s, client=pipe)
+            pipe.execute()
+
+
+def write_results(
+    put: Any, keys: Keys, chunk: Chunk, results: list[tuple[int, ItemResult]], ttl_s: int, client: Any = None
+) -> None:
+    """Write results of one chunk in one script call; the first writer of each item wins."""
+    args: list[Any] = [ttl_s]
+    for index, result in results:
+        args += [index, result.to_text()]
+    put(keys=[keys.results(chunk.id), chunk.reply, chunk.id], args=args, client=client)
+
+
+def _after(entry_id: bytes) -> str:
+    """The smallest stream id greater than this one."""
+    milliseconds, _, sequence = entry_id.decode().partition("-")
+    return f"{milliseconds}-{int(sequence) + 1}"
+
+
+def _unavailable(error: RedisError) -> StoreUnavailable:
+    _log.warning("store_unavailable", error=type(error).__name__)
+    return StoreUnavailable("the store does not answer", retry_after_s=2)
+
+
+class WorkerDesk:
+    """A worker process's side: leases kept alive by one thread, results written by another.
+
+    The beating thread is also the backstop of time: an item that holds the process longer than its bound ends the
+    process at once, its lease runs out, and the item is tried elsewhere. Bounds inside the graders are tighter, so
+    this fires only on a bug of ours.
+
+    Args:
+        name: the worker's, unique among all hosts.
+        info: what it says of itself.
+        on_stuck: called when an item passed its backstop; ends the process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: redis.Redis,
+        queue: str,
+        name: str,
+        info: dict[str, Any],
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self._settings, self._redis, self._queue, self._name, self._info = settings, connection, queue, name, info
+        self._keys = Keys(settings.key_prefix)
+        self._on_stuck = on_stuck
+        self._take = connection.register_script(_TAKE)
+        self._beat = connection.register_script(_BEAT)
+        self._put = connection.register_script(_PUT)
+        self._done = connection.register_script(_DONE)
+        self._held: set[str] = set()
+        self._item_until: float | None = None
+        self._unwritten: list[tuple[Chunk, int, ItemResult]] = []
+        self._written = threading.Condition()
+        self._writing = False
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._beat_for_ever, name="beat", daemon=True),
+            threading.Thread(target=self._write_for_ever, name="write", daemon=True),
+        ]
+
+    def __enter__(self) -> Self:
+        self._sign_of_life()
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stopping.set()
+        with self._written:
+            self._written.notify_all()
+        for thread in self._threads:
+            thread.join(2)
+        with contextlib.suppress(RedisError):
+            self._redis.zrem(self._keys.workers(self._queue), self._name)
+            self._redis.hdel(self._keys.info, self._name)
+
+    def take(self, delivery: str) -> tuple[Chunk, list[int], int] | None:
+        """See app.jobs.Desk.
+
+        Raises: RedisError when the store is gone; UnknownVersion for a newer release's chunk. Either way the lease
+            runs out and the delivery is given out again.
+        """
+        keys, (chunk_id, only, _) = self._keys, parse_delivery(delivery)
+        now, *rest = self._take(
+            keys=[
+                keys.queued(self._queue),
+                keys.leases(self._queue),
+                keys.chunk(chunk_id),
+                keys.results(chunk_id),
+                keys.sizes(self._queue),
+            ],
+            args=[delivery, int(self._settings.lease_s * 1000)],
+        )
+        if not rest:
+            return None
+        chunk = Chunk.from_text(rest[0])
+        finished = {int(index) for index in rest[1]}
+        wanted = range(len(chunk.items)) if only is None else (only,)
+        self._held.add(delivery)
+        return chunk, [index for index in wanted if index not in finished], int(now)
+
+    def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
+        """See app.jobs.Desk."""
+        with self._written:
+            self._unwritten.append((chunk, index, result))
+            self._written.notify_all()
+
+    def done(self, delivery: str, size: int) -> None:
+        """See app.jobs.Desk."""
+        with self._written:
+            self._written.wait_for(lambda: not self._unwritten and not self._writing)
+        self._held.discard(delivery)
+        with contextlib.suppress(RedisError):  # A lease that stays behind runs out, and nothing is left to redeliver.
+            chunk_id = parse_delivery(delivery)[0]
+            self._done(
+                keys=[self._keys.leases(self._queue), self._keys.chunk(chunk_id), self._keys.results(chunk_id)],
+                args=[delivery, size, _SETTLED_TTL_S],
+            )
+
+    def working_on(self, seconds_max: float | None) -> None:
+        """See app.jobs.Desk."""
+        self._item_until = None if seconds_max is None else time.monotonic() + seconds_max
+
+    def _write_for_ever(self) -> None:
+        while True:
+            with self._written:
+                self._written.wait_for(lambda: bool(self._unwritten) or self._stopping.is_set())
+                if not self._unwritten:
+                    return
+                batch, self._unwritten = self._unwritten, []
+                self._writing = True
+            by_chunk: dict[str, tuple[Chunk, list[tuple[int, ItemResult]]]] = {}
+            for chunk, index, result in batch:
+                by_chunk.setdefault(chunk.id, (chunk, []))[1].append((index, result))
+            try:
+                for chunk, results in by_chunk.values():
+                    self._write(chunk, results)
+            except Exception:  # noqa: BLE001  Unwritten results are graded again elsewhere once the lease runs out.
+                _log.exception("results_not_written")
+                self._on_stuck()
+            finally:
+                with self._written:
+                    self._writing = False
+                    self._written.notify_all()
+
+    @retry(
+        retry=retry_if_exception_type((RedisConnectionError, redis.exceptions.TimeoutError)),
+        wait=wait_exponential_jitter(initial=0.05, max=2),
+        stop=stop_after_delay(120),
+        reraise=True,
+    )
+    def _write(self, chunk: Chunk, results: list[tuple[int, ItemResult]]) -> None:
+        write_results(self._put, self._keys, chunk, results, self._settings.result_ttl_s)
+
+    def _beat_for_ever(self) -> None:
+        while not self._stopping.wait(self._settings.lease_s / 3):
+            try:
+                self._sign_of_life()
+            except RedisError as error:
+                _log.warning("beat_lost_store", error=type(error).__name__)
+            until = self._item_until
+            if until is not None and time.monotonic() > until:
+                _log.error("item_held_worker_too_long", queue=self._queue)
+                self._on_stuck()
+
+    def _sign_of_life(self) -> None:
+        args: list[str | int] = [int(self._settings.lease_s * 1000), self._name, *list(self._held)]
+        self._beat(keys=[self._keys.leases(self._queue), self._keys.workers(self._queue)], args=args)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self._keys.info, self._name, json.dumps({"queue": self._queue, **self._info}))
+            pipe.expire(self._keys.info, max(int(self._settings.lease_s * 2), 30))
+            pipe.execute()

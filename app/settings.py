@@ -1,0 +1,169 @@
+"""Every knob of the service, read once by each process from the environment or a TOML file.
+
+A field's name in capitals behind TOUCHSTONE_ is its variable (TOUCHSTONE_PORT); in the TOML file it is the plain name.
+The environment wins over the file. docs/settings.md lists them all; tests/test_docs.py keeps that list complete.
+"""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import TomlConfigSettingsSource
+
+MIB = 1024 * 1024
+
+
+def _state_folder() -> Path:
+    """Where the embedded store keeps its data by default (XDG base directory specification)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "touchstone"
+
+
+class Settings(BaseSettings):
+    """The settings model; each field says its unit, its range and what it is for."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOUCHSTONE_", frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    host: str = "127.0.0.1"
+    """Address the API listens on. Anything but loopback needs `api_keys`."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port the API listens on; 0 lets the system choose."""
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Accepted keys, separated by commas in the environment; none means no authentication, on loopback only."""
+
+    redis_url: SecretStr | None = None
+    """redis://, rediss:// or unix:// address of the store. Unset: `touchstone serve` starts an embedded one."""
+    data_dir: Path = Field(default_factory=_state_folder)
+    """Folder of the embedded store and its append-only file."""
+    key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.{}-]{1,64}$")] = "touchstone"
+    """First part of every key in Redis, so that several services can share one."""
+    redis_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Seconds after which a silent Redis counts as gone."""
+
+    sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
+    """Which jail runs code: docker where an engine answers, else bubblewrap; there is no unisolated one."""
+    sandbox_image: str = "touchstone-sandbox:latest"
+    """Image of the docker jail; `make sandbox-image` builds it."""
+    sandbox_runtime: str | None = None
+    """Container runtime of the docker jail, for example "runsc"; None takes the engine's own."""
+
+    math_workers: Annotated[int, Field(ge=0, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    """Math worker processes that `touchstone serve` starts."""
+    code_workers: Annotated[int, Field(ge=0, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    """Code worker processes that `touchstone serve` starts."""
+
+    body_bytes_max: Annotated[int, Field(ge=1024, le=2**31)] = 32 * MIB
+    """Size of a request's body; larger is 413."""
+    items_max: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
+    """Items in a batch; more is 413."""
+    completion_bytes_max: Annotated[int, Field(ge=1, le=2**31)] = MIB
+    """Size of one completion in UTF-8; larger is 413."""
+    task_bytes_max: Annotated[int, Field(ge=1, le=2**31)] = 8 * MIB
+    """Size of one task in UTF-8; larger is 413."""
+    body_seconds_max: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Seconds a client may take to send its body; slower is 408."""
+
+    deadline_default_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Seconds a batch may take when it names no `deadline_s`."""
+    deadline_max_s: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
+    """The largest `deadline_s` accepted."""
+    queue_items_max: Annotated[int, Field(ge=1)] = 100_000
+    """Items of one queue waiting or under way in this API process; a batch that would pass it is 503."""
+    queue_chunks_max: Annotated[int, Field(ge=1)] = 50_000
+    """Chunks waiting in one Redis queue, whoever sent them; past it a batch is 503."""
+    linger_s: Annotated[float, Field(ge=0, le=1)] = 0.002
+    """Seconds an item waits for company, so that single-item requests share a chunk."""
+    math_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Items of a math chunk at most."""
+    code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 4
+    """Items of a code chunk at most."""
+
+    lease_s: Annotated[float, Field(ge=1, le=600)] = 9.0
+    """Seconds without a sign of life after which a worker's chunk is given to another."""
+    deliveries_max: Annotated[int, Field(ge=1, le=10)] = 3
+    """Times an item is handed to a worker before it ends as `error`."""
+    math_item_seconds_max: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Seconds after which a math item that holds its worker ends that worker: a backstop, bounds inside are tighter."""
+    code_item_seconds_max: Annotated[float, Field(gt=0, le=86_400)] = 900.0
+    """The same for a code item, whose tests may be many."""
+    result_ttl_s: Annotated[int, Field(ge=60)] = 3600
+    """Seconds that results nobody fetched stay in Redis."""
+
+    test_time_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+    """Processor seconds of one test when the task names none."""
+    test_memory_bytes: Annotated[int, Field(ge=16 * MIB)] = 512 * MIB
+    """Memory of one test when the task names none."""
+    test_output_bytes: Annotated[int, Field(ge=1)] = 8 * MIB
+    """Output of one test when the task names none."""
+    test_processes: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Processes of one test when the task names none."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level of the log lines written."""
+    stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """Seconds that requests and chunks under way get to finish when the service is asked to stop."""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.api_keys and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from outside, so TOUCHSTONE_API_KEYS must name at least one key"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the TOML file that TOUCHSTONE_CONFIG names."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if path := os.environ.get("TOUCHSTONE_CONFIG"):
+            if not Path(path).is_file():
+                raise ValueError(f"TOUCHSTONE_CONFIG names {path}, which is not a file")
+            sources += (TomlConfigSettingsSource(settings_cls, toml_file=path),)
+        return sources
+
+
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def as_environment(settings: Settings, **changes: Any) -> dict[str, str]:
+    """The settings as variables for a child process, with `changes` on top.
+
+    Returns: names and values that make Settings() in the child equal to this one, changes aside.
+    """
+    values = settings.model_copy(update=changes)
+    environment = {}
+    for name in Settings.model_fields:
+        value = getattr(values, name)
+        if value is None:
+            continue
+        if name == "api_keys":
+            value = ",".join(key.get_secret_value() for key in value)
+        elif isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        environment[f"TOUCHSTONE_{name.upper()}"] = str(value)
+    return environment
