@@ -146,7 +146,7 @@ def _remote(url: str, settings: Settings) -> Iterator[Send]:
 
         @retry(
             retry=retry_if_exception(_may_help),
-            wait=wait_exponential_jitter(initial=0.5, max=30),
+            wait=wait_exponential_jitter(multiplier=0.5, max=30),
             stop=stop_after_attempt(10),
             reraise=True,
         )

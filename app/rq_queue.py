@@ -603,7 +603,7 @@ class WorkerDesk:
 
     @retry(
         retry=retry_if_exception_type((RedisConnectionError, redis.exceptions.TimeoutError)),
-        wait=wait_exponential_jitter(initial=0.05, max=2),
+        wait=wait_exponential_jitter(multiplier=0.05, max=2),
         stop=stop_after_delay(120),
         reraise=True,
     )

@@ -1,0 +1,277 @@
+"""The queue on a real store: what is delivered, given out again, isolated, refused."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+import redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from app.chunk import Chunk, ChunkItem, ItemResult
+from app.errors import StoreUnavailable
+from app.rq_queue import GRADE_CHUNK, GradeJob, Keys, RqQueue, WorkerDesk, connect, parse_delivery, rq_queue
+from app.settings import Settings
+
+Results = dict[int, ItemResult]
+
+
+class Bench:
+    """A queue under test with a prefix of its own, and hand-driven workers instead of processes."""
+
+    def __init__(self, url: str, **settings: Any) -> None:
+        self.settings = Settings(key_prefix=f"test{uuid.uuid4().hex}", lease_s=1, **settings)
+        self.url = url
+        self.redis = connect(self.settings, url)
+        self.keys = Keys(self.settings.key_prefix)
+
+    @asynccontextmanager
+    async def queue(self) -> AsyncIterator[RqQueue]:
+        """An API process's side."""
+        async with RqQueue(self.settings, self.url) as queue:
+            yield queue
+
+    @contextmanager
+    def desk(self, name: str = "w") -> Iterator[WorkerDesk]:
+        """A living worker's side: its leases are kept."""
+
+        def stuck() -> None:
+            raise AssertionError("stuck")
+
+        with WorkerDesk(self.settings, self.redis, "math", name, {}, on_stuck=stuck) as desk:
+            yield desk
+
+    def dead_desk(self) -> WorkerDesk:
+        """A worker that takes and then gives no sign of life."""
+        return WorkerDesk(self.settings, self.redis, "math", "dead", {}, on_stuck=lambda: None)
+
+    def waiting(self) -> list[str]:
+        """Deliveries in rq's list, oldest first."""
+        return [job.decode() for job in self.redis.lrange(rq_queue(self.keys, "math", self.redis).key, 0, -1)]
+
+    def pop(self) -> str | None:
+        """Take the oldest delivery off rq's list, as a worker's rq does."""
+        job = self.redis.lpop(rq_queue(self.keys, "math", self.redis).key)
+        return job.decode() if job else None
+
+
+@pytest.fixture
+def bench(store_url: str) -> Bench:
+    """A queue under test."""
+    return Bench(store_url)
+
+
+def chunk_of(count: int) -> Chunk:
+    """A chunk of items that say their index."""
+    return Chunk(uuid.uuid4().hex, tuple(ChunkItem(completion=str(index)) for index in range(count)))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def graded(index: int) -> ItemResult:
+    """A result that tells its index."""
+    return ItemResult("graded", {"accuracy": float(index)})
+
+
+def test_a_chunk_goes_down_and_its_results_come_up_once(bench: Bench) -> None:
+    """As each is written, not when all are; and nothing but short-lived records stays behind."""
+
+    async def scenario() -> None:
+        seen: list[tuple[int, float | None]] = []
+        async with bench.queue() as queue:
+            chunk = chunk_of(3)
+            await queue.submit("math", chunk, lambda i, r: seen.append((i, r.scores["accuracy"])))
+            assert (await queue.state())["math"].depth == 3
+            with bench.desk() as desk:
+                delivery = bench.pop()
+                assert delivery == chunk.id
+                taken = desk.take(delivery)
+                assert taken is not None
+                got, indices, _ = taken
+                assert [item.completion for item in got.items] == ["0", "1", "2"]
+                assert indices == [0, 1, 2]
+                desk.put(got, 1, graded(1))
+                await until(lambda: seen == [(1, 1.0)])
+                desk.put(got, 0, graded(0))
+                desk.put(got, 2, graded(2))
+                desk.put(got, 2, graded(7))
+                desk.done(delivery, 3)
+                await until(lambda: len(seen) == 3)
+                state = (await queue.state())["math"]
+                assert (state.depth, state.workers) == (0, 1)
+            await asyncio.sleep(0.1)
+            assert sorted(seen) == [(0, 0.0), (1, 1.0), (2, 2.0)]
+            assert not bench.redis.exists(bench.keys.chunk(chunk.id))
+            assert bench.redis.zcard(bench.keys.leases("math")) == 0
+            assert 0 < bench.redis.ttl(bench.keys.results(chunk.id)) <= 120
+
+    asyncio.run(scenario())
+
+
+def test_what_a_dead_worker_left_is_given_out_item_by_item(bench: Bench) -> None:
+    """Finished items stay finished; each other one travels alone, so that one that kills cannot take others along."""
+
+    async def scenario() -> None:
+        seen: Results = {}
+        async with bench.queue() as queue:
+            chunk = chunk_of(4)
+            await queue.submit("math", chunk, seen.__setitem__)
+            dead = bench.dead_desk()
+            delivery = bench.pop()
+            assert delivery is not None
+            taken = dead.take(delivery)
+            assert taken is not None
+            dead._write(taken[0], [(2, graded(2))])
+            await until(lambda: len(bench.waiting()) == 3)
+            assert sorted(bench.waiting()) == sorted(f"{chunk.id}-{index}-1" for index in (0, 1, 3))
+            with bench.desk() as desk:
+                while delivery := bench.pop():
+                    again = desk.take(delivery)
+                    assert again is not None
+                    got, (index,), _ = again
+                    desk.put(got, index, graded(index))
+                    desk.done(delivery, len(got.items))
+                await until(lambda: len(seen) == 4)
+            assert {index: result.scores["accuracy"] for index, result in seen.items()} == {0: 0, 1: 1, 2: 2, 3: 3}
+            dead._write(taken[0], [(0, graded(99))])  # A frozen worker wakes up too late.
+            await asyncio.sleep(0.1)
+            assert seen[0].scores["accuracy"] == 0
+
+    asyncio.run(scenario())
+
+
+def test_an_item_that_kills_every_worker_ends_as_poison(bench: Bench) -> None:
+    """After deliveries_max attempts: error, retryable no, never a number; and the queue is empty again."""
+
+    async def scenario() -> None:
+        seen: Results = {}
+        async with bench.queue() as queue:
+            await queue.submit("math", chunk_of(1), seen.__setitem__)
+            for _ in range(bench.settings.deliveries_max):
+                await until(lambda: bool(bench.waiting()))
+                delivery = bench.pop()
+                assert delivery is not None
+                assert bench.dead_desk().take(delivery) is not None
+            await until(lambda: 0 in seen)
+            assert seen[0].status == "error"
+            assert seen[0].fault is not None
+            assert (seen[0].fault.code, seen[0].fault.retryable) == ("poison", False)
+            assert bench.waiting() == []
+            assert bench.redis.zcard(bench.keys.leases("math")) == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_delivery_lost_between_list_and_lease_is_given_out_again(bench: Bench) -> None:
+    """A worker that dies right after rq handed it the job had no lease yet."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            chunk = chunk_of(1)
+            await queue.submit("math", chunk, lambda i, r: None)
+            assert bench.pop() == chunk.id
+            await until(lambda: bench.waiting() == [f"{chunk.id}-0-1"])
+
+    asyncio.run(scenario())
+
+
+def test_a_delivery_that_only_waits_stays_where_it_is(bench: Bench) -> None:
+    """A long queue is no death: what is still in rq's list is not given out twice."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            chunk = chunk_of(1)
+            await queue.submit("math", chunk, lambda i, r: None)
+            await asyncio.sleep(3.5)
+            assert bench.waiting() == [chunk.id]
+
+    asyncio.run(scenario())
+
+
+def test_a_lease_is_kept_while_the_worker_lives(bench: Bench) -> None:
+    """However long an item takes."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            chunk = chunk_of(2)
+            await queue.submit("math", chunk, lambda i, r: None)
+            with bench.desk() as desk:
+                delivery = bench.pop()
+                assert delivery is not None
+                desk.take(delivery)
+                await asyncio.sleep(3)
+                assert bench.waiting() == []
+                assert bench.redis.zscore(bench.keys.leases("math"), delivery) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_message_can_name_no_other_callable(bench: Bench) -> None:
+    """Whoever can write to the store still cannot make a worker call something."""
+    queue = rq_queue(bench.keys, "math", bench.redis)
+    for name in ("os.system", "builtins.eval", "app.jobs.lay_out", "subprocess.check_output"):
+        queue.enqueue_call(name, args=["touch /tmp/owned"], timeout=-1)
+    job = queue.enqueue_call(GRADE_CHUNK, args=["x"], timeout=-1, on_failure=None)
+    worker = SimpleWorker([queue], connection=bench.redis, job_class=GradeJob, serializer=JSONSerializer)
+    while queue.count > 1:
+        (found, _) = worker.dequeue_job_and_maintain_ttl(1)  # type: ignore[misc]
+        with pytest.raises(ValueError, match="refused"):
+            _ = found.func
+    assert job.func.__name__ == "grade_chunk"
+
+
+def test_callbacks_and_webhooks_of_a_message_are_ignored() -> None:
+    """They are callables and addresses by name too."""
+    assert GradeJob.success_callback is None
+    assert GradeJob.failure_callback is None
+    assert GradeJob.stopped_callback is None
+
+
+def test_a_store_that_is_away_refuses_at_once() -> None:
+    """StoreUnavailable within the time-out, and nothing was accepted."""
+    settings = Settings(redis_timeout_s=0.5)
+
+    async def scenario() -> None:
+        async with RqQueue(settings, "unix:///nonexistent/store.sock") as queue:
+            async with asyncio.timeout(5):
+                with pytest.raises(StoreUnavailable):
+                    await queue.submit("math", chunk_of(1), lambda i, r: None)
+                with pytest.raises(StoreUnavailable):
+                    await queue.state()
+
+    asyncio.run(scenario())
+
+
+def test_an_item_past_its_backstop_ends_its_worker(bench: Bench) -> None:
+    """The beating thread notices, whatever the main thread is stuck in."""
+    stuck: list[bool] = []
+    with WorkerDesk(bench.settings, bench.redis, "math", "w", {}, on_stuck=lambda: stuck.append(True)) as desk:
+        desk.working_on(0.1)
+        asyncio.run(until(lambda: bool(stuck)))
+        desk.working_on(None)
+
+
+def test_another_releases_chunk_is_left_for_another_worker(bench: Bench) -> None:
+    """An older worker does not guess at a newer chunk; its lease runs out and it is given out again."""
+    bench.redis.set(bench.keys.chunk("c"), '{"v": 999, "items": []}')
+    with pytest.raises(ValueError, match="another release"):
+        bench.dead_desk().take("c")
+
+
+def test_deliveries_are_read_back() -> None:
+    """Chunk, index, attempt."""
+    assert parse_delivery("abc") == ("abc", None, 0)
+    assert parse_delivery("abc-3-2") == ("abc", 3, 2)
+
+
+def test_redis_errors_are_what_we_think_they_are() -> None:
+    """The client's time-out is an error of its own family, which the queue catches as one."""
+    assert issubclass(redis.exceptions.TimeoutError, redis.exceptions.RedisError)
