@@ -35,8 +35,8 @@ _PYTHON_START = re.compile(
     r"(?:[\w.]+\(.*\)\s*(?:#.*)?$)|(?:return\b|raise\b|assert\b|yield\b|print\b))"
 )
 _OTHER_CODE = re.compile(
-    r"^[ \t]*(?:#include\b|#!/|using\s+namespace\b|package\s+\w+|import\s+[\w.*\"(]|public\s+(?:class|static)|class\s+\w+|"
-    r"struct\s+\w+|(?:pub\s+)?fn\s+\w+|use\s+\w+(?:::|;)|impl\b|func\s+\w*|function\b|const\s+\w+|let\s+\w+|var\s+\w+|"
+    r"^[ \t]*(?:#include\b|#!/|using\s+namespace\b|package\s+\w+|import\s+[\w.*\"(]|public\s+(?:class|static)|"
+    r"class\s+\w+|struct\s+\w+|(?:pub\s+)?fn\s+\w+|use\s+\w+(?:::|;)|impl\b|func\s+\w*|function\b|const\s+\w+|let\s+\w+|var\s+\w+|"
     r"(?:int|void|bool|double|float|char|auto|long|string|vector<.*>)\s+\w+\s*\(|<\?php|program\s+\w+|module\s+\w+)",
 )
 

@@ -133,8 +133,10 @@ def decode(data: Any, hook: Callable[[str, Any], Any] = _no_object, depth: int =
         raise NotPlain("nested too deep")
     if kind is list:
         return [decode(item, hook, depth + 1) for item in data]
-    if kind is not dict or type(data.get("$")) is not str:
-        raise NotPlain("an object without a tag")
+    if kind is dict and "$" not in data:  # The plain objects of drivers that know no tags for them.
+        return {key: decode(item, hook, depth + 1) for key, item in data.items()}
+    if kind is not dict or type(data["$"]) is not str:
+        raise NotPlain("not in this notation")
     tag, content = data["$"], data.get("v")
     try:
         return _decode_tagged(tag, content, hook, depth)

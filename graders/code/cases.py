@@ -1,0 +1,88 @@
+"""Input/output tests: each case is one run of the candidate, in a jail that sees the input and never the output."""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Literal
+
+from graders.code.compare import outputs_match
+from graders.code.dialogue import TEXT_MAX, head, how_it_ended, tail
+from graders.code.score import Plan
+from graders.errors import GraderFault
+from graders.task import FloatRule, StdioCase, StdioTests
+from graders.verdict import JsonValue, TestOutcome, TestResult
+from sandbox.limits import Limits
+from sandbox.run import Run, RunOutcome
+from sandbox.runner import Candidate
+
+Accepts = Callable[[StdioCase, bytes], bool]
+"""Whether an output is right for a case."""
+
+
+def by_rule(rule: Literal["tokens", "exact", "lines"] | FloatRule) -> Accepts:
+    """A judge that compares with the case's output. The other kind, a program, is graders.code.checker."""
+    return lambda case, output: outputs_match(rule, as_bytes(case.output), output)
+
+
+def run_cases(
+    candidate: Candidate, tests: StdioTests, limits: Limits, plan: Plan, accepts: Accepts
+) -> dict[int, TestResult]:
+    """Run the candidate on each case that the plan needs; equal inputs are run once.
+
+    Returns: results by the case's index.
+    Raises: SandboxFault; GraderFault; whatever `accepts` raises.
+    """
+    results: dict[int, TestResult] = {}
+    ran: dict[str, RunOutcome] = {}
+    while pending := plan.pending(results):
+        known = ran.get(tests.cases[pending[0]].input)
+        if known is not None:
+            results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], known, accepts)
+            continue
+        first_of_input: dict[str, int] = {}
+        for index in pending:
+            first_of_input.setdefault(tests.cases[index].input, index)
+        fresh = [index for text, index in first_of_input.items() if text not in ran]
+        _run_until_one_fails(candidate, tests, fresh, limits, accepts, results, ran)
+    return results
+
+
+def _run_until_one_fails(
+    candidate: Candidate,
+    tests: StdioTests,
+    indices: list[int],
+    limits: Limits,
+    accepts: Accepts,
+    results: dict[int, TestResult],
+    ran: dict[str, RunOutcome],
+) -> None:
+    """Run cases in one go. A failure may make the plan drop others, so it ends the go and the plan is asked again."""
+    outcomes = candidate.run([Run(stdin=as_bytes(tests.cases[index].input)) for index in indices], limits)
+    for index in indices:
+        outcome = next(outcomes, None)
+        if outcome is None:
+            raise GraderFault("the sandbox gave fewer outcomes than runs")
+        ran[tests.cases[index].input] = outcome
+        results[index] = _judge(index, tests.cases[index], outcome, accepts)
+        if results[index].outcome is not TestOutcome.ACCEPTED:
+            break
+    if isinstance(outcomes, Generator):
+        outcomes.close()
+
+
+def _judge(index: int, case: StdioCase, run: RunOutcome, accepts: Accepts) -> TestResult:
+    """A status other than 0 is an error even behind the right output: the ICPC's rule."""
+    outcome, explain = how_it_ended(run)
+    if outcome is TestOutcome.ACCEPTED and not accepts(case, run.stdout):
+        outcome, explain = TestOutcome.WRONG_ANSWER, _difference(case, run)
+    if run.retried:
+        explain["retried"] = True
+    return TestResult(index, outcome, run.cpu_s, run.memory_bytes, explain)
+
+
+def _difference(case: StdioCase, run: RunOutcome) -> dict[str, JsonValue]:
+    notes: Mapping[str, str] = {"input": case.input[:TEXT_MAX], "expected": case.output[:TEXT_MAX]}
+    return {**notes, "got": head(run.stdout), "stderr": tail(run.stderr)}
+
+
+def as_bytes(text: str) -> bytes:
+    """A task's text as a program reads it; what JSON lets through and UTF-8 does not stays what it was."""
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,146 @@
+"""A completion against a code task: extract the program, run its tests in the sandbox, compare out here, add up.
+
+The one entrance to this folder. Which tests run where is in cases.py (input/output), calls.py (functions) and
+asserts.py (trusted Python tests); how results add up is in score.py. It does not retry: a fault of ours is raised, and
+the layer above may try again.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from graders.code.calls import DoesNotCompile, run_calls
+from graders.code.cases import by_rule, run_cases
+from graders.code.dialogue import TEXT_MAX, tail
+from graders.code.extract import Extracted, extract
+from graders.code.harness import python_driver, whole_program
+from graders.code.language import canonical
+from graders.code.score import Plan
+from graders.errors import TaskInvalid
+from graders.task import CodeLimits, CodeTask, FunctionTests, StdioTests
+from graders.verdict import JsonValue, Outcome, Reason, TestResult, Verdict
+from sandbox.limits import Limits
+from sandbox.run import Program
+from sandbox.runner import Candidate, Runner
+
+_ANSWER_MAX = 2048
+
+
+class CodeGrader:
+    """Grades code tasks on one runner.
+
+    Args:
+        runner: where programs run; stays the caller's to close.
+        defaults: limits of one test where the task sets none.
+    """
+
+    def __init__(self, runner: Runner, defaults: Limits) -> None:
+        self._runner = runner
+        self._defaults = defaults
+
+    def grade(self, task: CodeTask, completion: str, prompt: str = "") -> Verdict:
+        """Judge one completion.
+
+        Returns: CORRECT, PARTIAL or WRONG with the reason; whatever the completion does is in its verdict.
+        Raises:
+            TaskInvalid: the tests cannot be used.
+            GraderFault, SandboxFault: we failed; nothing is known about the completion.
+        """
+        _check(task)
+        entry_point = getattr(task.tests, "entry_point", None) or ""
+        extracted = extract(completion, prompt, task.language, entry_point)
+        if extracted is None:
+            language = canonical(task.language) if task.language else None
+            return Verdict(Outcome.WRONG, Reason.NO_CODE, language=language, isolation=self._runner.isolation)
+        if extracted.language not in self._runner.languages:
+            if task.language is None:
+                return self._wrong(extracted, Reason.COMPILE_ERROR, {"error": "a language that is not offered"})
+            raise TaskInvalid("unsupported_language", f"no jail here runs {extracted.language}")
+        try:
+            return self._judge(task, extracted)
+        except DoesNotCompile as error:
+            return self._wrong(extracted, Reason.COMPILE_ERROR, {"compiler": error.message[-TEXT_MAX:]})
+
+    def _judge(self, task: CodeTask, extracted: Extracted) -> Verdict:
+        limits = self._limits(task.limits)
+        tests = task.tests
+        if isinstance(tests, StdioTests):
+            plan = Plan(task, [case.weight for case in tests.cases])
+            program = whole_program(extracted.language, extracted.code)
+            rule = tests.checker
+            if not isinstance(rule, str) and rule.kind == "program":
+                raise TaskInvalid("unsupported", "program checkers are not built yet")
+            with self._open(program) as candidate:
+                results = run_cases(candidate, tests, limits, plan, by_rule(rule))
+        elif isinstance(tests, FunctionTests):
+            plan = Plan(task, [case.weight for case in tests.cases])
+            with self._open(python_driver(extracted.code)) as candidate:
+                results = run_calls(candidate, tests, limits, plan, tagged=True)
+        else:
+            raise TaskInvalid("unsupported", f"{tests.kind} is not built yet")
+        return self._verdict(extracted, plan, results)
+
+    def _open(self, program: Program) -> AbstractContextManager[Candidate]:
+        return _Compiled(self._runner, program)
+
+    def _limits(self, asked: CodeLimits) -> Limits:
+        defaults = self._defaults
+        return Limits(
+            cpu_s=asked.time_s or defaults.cpu_s,
+            wall_s=None if asked.time_s else defaults.wall_s,
+            memory_bytes=asked.memory_bytes or defaults.memory_bytes,
+            output_bytes=asked.output_bytes or defaults.output_bytes,
+            processes=asked.processes or defaults.processes,
+            file_bytes=defaults.file_bytes,
+        )
+
+    def _verdict(self, extracted: Extracted, plan: Plan, results: Mapping[int, TestResult]) -> Verdict:
+        settled = plan.settle(results)
+        return Verdict(
+            settled.outcome,
+            settled.reason,
+            settled.score,
+            method=extracted.how,
+            answer=extracted.code[:_ANSWER_MAX],
+            language=extracted.language,
+            tests=settled.tests,
+            isolation=self._runner.isolation,
+        )
+
+    def _wrong(self, extracted: Extracted, reason: Reason, explain: Mapping[str, JsonValue]) -> Verdict:
+        return Verdict(
+            Outcome.WRONG,
+            reason,
+            method=extracted.how,
+            answer=extracted.code[:_ANSWER_MAX],
+            language=extracted.language,
+            isolation=self._runner.isolation,
+            explain=explain,
+        )
+
+
+class _Compiled:
+    """A candidate's jail, entered only by a program that compiles.
+
+    Raises, on entry: DoesNotCompile with the compiler's words.
+    """
+
+    def __init__(self, runner: Runner, program: Program) -> None:
+        self._opening = runner.open(program)
+
+    def __enter__(self) -> Candidate:
+        candidate = self._opening.__enter__()
+        compiled = candidate.compiled
+        if compiled is not None and not compiled.exited_zero:
+            self._opening.__exit__(None, None, None)
+            raise DoesNotCompile(tail(compiled.stderr or compiled.stdout) or compiled.ended.value)
+        return candidate
+
+    def __exit__(self, *exc: object) -> None:
+        self._opening.__exit__(None, None, None)
+
+
+def _check(task: CodeTask) -> None:
+    """Refuse a task that nothing could pass or that would judge nothing. Raises: TaskInvalid."""
+    tests = task.tests
+    if isinstance(tests, (StdioTests, FunctionTests)) and not tests.cases:
+        raise TaskInvalid("no_tests", "the task has no tests")
