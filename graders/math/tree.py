@@ -1,0 +1,151 @@
+"""The value a maths answer is read as: one small tree of named operations, compared and hashed by value.
+
+Everything here is data. Reading text into it is parse.py's business; what the trees mean is said by exact.py, balls.py
+and field.py (numbers) and by kinds.py (sets, intervals, relations, ...).
+
+Operations on numbers (arguments are numbers):
+    num      value: fmpq                     dec      value: (fmpq, digits after the point), as it was written
+    sym      value: name                     const    value: "pi", "e", "i", "inf"
+    add, mul, div, pow, root (radicand, index)
+    fn       value: name of a known function app      value: name of an unknown one, such as f or the a of a_n
+    fact, binom, pm (one or two arguments; value "+-" or "-+")
+    sum, prod, int, lim, deriv               bound variable first, then bounds, then the body
+    base     value: (digits, base)           pct, deg a number in percent, in degrees
+    qty      value: Unit or unknown word     ratio    a : b (: c), value: as written
+
+Operations on structures:
+    list     value: set of "and", "or", "," that separated it          set      braces
+    tuple    value: its two brackets                                   matrix   value: (rows, columns), arguments by row
+    rel      value: the comparison signs between the arguments         in       element, set
+    union, inter, minus                                                builder  variable or term, then its conditions
+    special  value: "reals", "empty", ...                              cases    value, condition, value, condition, ...
+    text     value: words, case-folded                                 ellipsis the three dots of a list
+"""
+
+from typing import Any, NamedTuple
+
+from flint import fmpq
+
+
+class Node(NamedTuple):
+    """One operation: its name, its arguments, and a datum for the leaves."""
+
+    op: str
+    args: "tuple[Node, ...]" = ()
+    value: Any = None
+
+
+ZERO = Node("num", (), fmpq(0))
+ONE = Node("num", (), fmpq(1))
+TWO = Node("num", (), fmpq(2))
+MINUS_ONE = Node("num", (), fmpq(-1))
+INFINITY = Node("const", (), "inf")
+
+NUMBER_OPS = frozenset(
+    "num dec sym const add mul div pow root fn app fact binom pm sum prod int lim deriv base pct deg qty ratio".split()
+)
+
+
+def number(value: int) -> Node:
+    """The integer as a tree."""
+    return Node("num", (), fmpq(value))
+
+
+def negated(node: Node) -> Node:
+    """Minus the tree, kept short where it is a number."""
+    if node.op == "num":
+        return Node("num", (), -node.value)
+    if node.op == "dec":
+        return Node("dec", (), (-node.value[0], node.value[1]))
+    if node.op == "qty":
+        return Node("qty", (negated(node.args[0]),), node.value)
+    if node.op in ("pct", "deg"):
+        return Node(node.op, (negated(node.args[0]),))
+    if node.op == "base":
+        digits, base = node.value
+        return Node("base", (), (digits[1:] if digits.startswith("-") else "-" + digits, base))
+    if node.op == "mul" and node.args[0].op == "num":
+        return Node("mul", (negated(node.args[0]), *node.args[1:]))
+    return Node("mul", (MINUS_ONE, node))
+
+
+def symbols(node: Node) -> frozenset[str]:
+    """The names of the free variables."""
+    found: set[str] = set()
+    _collect(node, found, frozenset())
+    return frozenset(found)
+
+
+BINDERS = frozenset(("sum", "prod", "int", "lim"))
+
+
+def _collect(node: Node, found: set[str], bound: frozenset[str]) -> None:
+    if node.op == "sym":
+        if node.value not in bound:
+            found.add(node.value)
+        return
+    if node.op in BINDERS and node.args and node.args[0].op == "sym":
+        for arg in node.args[1:-1]:
+            _collect(arg, found, bound)
+        _collect(node.args[-1], found, bound | {node.args[0].value})
+        return
+    for arg in node.args:
+        if arg.args or arg.op == "sym":
+            _collect(arg, found, bound)
+
+
+def operations(node: Node) -> frozenset[str]:
+    """Every operation that occurs in the tree; a known function counts as "fn:name"."""
+    found: set[str] = set()
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        found.add(f"fn:{top.value}" if top.op == "fn" else top.op)
+        stack.extend(top.args)
+    return frozenset(found)
+
+
+def renamed(node: Node, names: dict[str, str]) -> Node:
+    """The tree with its variables renamed."""
+    if node.op == "sym":
+        return Node("sym", (), names.get(node.value, node.value))
+    if not node.args:
+        return node
+    return Node(node.op, tuple(renamed(arg, names) for arg in node.args), node.value)
+
+
+def substituted(node: Node, name: str, value: Node) -> Node:
+    """The tree with a variable replaced by a tree."""
+    if node.op == "sym":
+        return value if node.value == name else node
+    if not node.args:
+        return node
+    return Node(node.op, tuple(substituted(arg, name, value) for arg in node.args), node.value)
+
+
+def text(node: Node, depth: int = 0) -> str:
+    """A canonical rendering for people, for `explain`; never parsed again."""
+    if depth > 60:
+        return "…"
+    args = [text(arg, depth + 1) for arg in node.args]
+    match node.op:
+        case "num":
+            return str(node.value)
+        case "dec":
+            return f"{node.value[0]}[{node.value[1]}]"
+        case "sym" | "const" | "special" | "text":
+            return str(node.value)
+        case "list" | "set":
+            return "{" + ", ".join(args) + "}"
+        case "tuple":
+            return node.value[0] + ", ".join(args) + node.value[1]
+        case "rel":
+            parts = [args[0]]
+            for sign, arg in zip(node.value, args[1:], strict=True):
+                parts += [sign, arg]
+            return " ".join(parts)
+        case "fn" | "app":
+            return f"{node.value}({', '.join(args)})"
+        case _:
+            datum = "" if node.value is None else f"[{node.value}]"
+            return f"{node.op}{datum}({', '.join(args)})"
