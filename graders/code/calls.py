@@ -84,7 +84,7 @@ def _one_process(
             )
             cpu_s += _seconds(loaded.get("cpu"))
             if "e" in loaded:
-                error = _error(loaded["e"])
+                error = error_note(loaded["e"])
                 if error.pop("compile", False):
                     raise DoesNotCompile(str(error.get("error", "")))
                 for index in pending:
@@ -152,7 +152,7 @@ def _judge(index: int, tests: FunctionTests, limits: Limits, answer: Mapping[str
     expected = tests.cases[index].expected
     time_s = _seconds(answer.get("cpu"))
     if "e" in answer:
-        return TestResult(index, TestOutcome.RUNTIME_ERROR, time_s, explain=_error(answer["e"]))
+        return TestResult(index, TestOutcome.RUNTIME_ERROR, time_s, explain=error_note(answer["e"]))
     try:
         value = decode(answer.get("v"), _stranger)
         if value is None and expected is not None:
@@ -183,15 +183,15 @@ class _Stranger:
         return f"<{self.kind}>"
 
 
-def _stranger(tag: str, content: Any) -> Any:
-    if tag == "namedtuple":
-        return tuple(decode(item, _stranger) for item in content[2])
-    if tag == "object":
-        return _Stranger(str(content)[:80], "")
+def _stranger(data: dict[str, Any]) -> Any:
+    if data["$"] == "namedtuple":
+        return tuple(decode(item, _stranger) for item in data["v"][2])
+    if data["$"] == "object":
+        return _Stranger(str(data.get("v"))[:80], str(data.get("odd", "")))
     raise NotPlain("a tag that is none of ours")
 
 
-def _error(note: Any) -> dict[str, JsonValue]:
+def error_note(note: Any) -> dict[str, JsonValue]:
     """What a driver says of an exception, as an explanation."""
     if not isinstance(note, dict):
         return {"error": "?"}

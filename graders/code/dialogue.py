@@ -45,12 +45,15 @@ class Dialogue:
         Raises: Broken, after which the conversation is over; SandboxFault.
         """
         number = secrets.randbits(53)
-        text = json.dumps({**question, "n": number}, separators=(",", ":"))
-        self._conversation.send(text.encode("ascii"))
+        self.send({**question, "n": number})
         answer = self.receive(timeout_s)
         if answer.get("n") != number:
             raise self.stop(TestOutcome.TAMPERED, "an answer to a question that was not asked")
         return answer
+
+    def send(self, question: Mapping[str, Any]) -> None:
+        """Put a question whose answer is fetched later. Raises: SandboxFault."""
+        self._conversation.send(json.dumps(question, separators=(",", ":")).encode("ascii"))
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
         """The next message, whatever it answers. Raises as `ask` does."""

@@ -7,16 +7,18 @@ the layer above may try again.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
+from graders.code.asserts import NeedsOneProcess, run_tests
 from graders.code.calls import DoesNotCompile, run_calls
 from graders.code.cases import by_rule, run_cases
 from graders.code.dialogue import TEXT_MAX, tail
 from graders.code.extract import Extracted, extract
-from graders.code.harness import python_driver, whole_program
+from graders.code.harness import assert_harness, one_process, python_driver, whole_program
 from graders.code.language import canonical
 from graders.code.score import Plan
 from graders.errors import TaskInvalid
-from graders.task import CodeLimits, CodeTask, FunctionTests, StdioTests
+from graders.task import AssertTests, CodeLimits, CodeTask, FunctionTests, StdioTests, UnittestTests
 from graders.verdict import JsonValue, Outcome, Reason, TestResult, Verdict
 from sandbox.limits import Limits
 from sandbox.run import Program
@@ -76,8 +78,32 @@ class CodeGrader:
             with self._open(python_driver(extracted.code)) as candidate:
                 results = run_calls(candidate, tests, limits, plan, tagged=True)
         else:
-            raise TaskInvalid("unsupported", f"{tests.kind} is not built yet")
+            return self._run_trusted(task, tests, extracted, limits)
         return self._verdict(extracted, plan, results)
+
+    def _run_trusted(
+        self, task: CodeTask, tests: AssertTests | UnittestTests, extracted: Extracted, limits: Limits
+    ) -> Verdict:
+        """Run trusted Python tests by value; what cannot go so, in one process."""
+        entry = tests.entry_point if isinstance(tests, AssertTests) else None
+        start = {"kind": tests.kind, "source": tests.source, "entry": entry}
+
+        def plan_for(count: int) -> Plan:
+            return Plan(task, [1.0] * count)
+
+        try:
+            with (
+                self._open(assert_harness()) as harness,
+                self._open(python_driver(extracted.code)) as candidate,
+            ):
+                finding = run_tests(harness, candidate, start, limits, plan_for)
+            return self._verdict(extracted, finding.plan, finding.results)
+        except NeedsOneProcess as need:
+            if task.require_integrity:
+                raise TaskInvalid("unsupported", f"cannot be run by value: {need.why}") from None
+        with self._open(one_process(extracted.code)) as together:
+            finding = run_tests(together, None, start, limits, plan_for)
+        return replace(self._verdict(extracted, finding.plan, finding.results), integrity="weak")
 
     def _open(self, program: Program) -> AbstractContextManager[Candidate]:
         return _Compiled(self._runner, program)

@@ -37,6 +37,18 @@ def python_driver(code: str) -> Program:
     return Program("python", files | _offered(code), main="main.py")
 
 
+def assert_harness() -> Program:
+    """The program that runs trusted tests; which tests is said over the channel, never in a file."""
+    files = {"main.py": jail_program("assert_harness.py"), "touchstone_pytest.py": jail_file("touchstone_pytest.py")}
+    return Program("python", files, main="main.py")
+
+
+def one_process(code: str) -> Program:
+    """The same program with the candidate in its own process, for tests that cannot go by value."""
+    program = assert_harness()
+    return Program("python", {**program.files, "solution.py": _as_file(code), **_offered(code)}, main="main.py")
+
+
 def whole_program(language: str, code: str) -> Program:
     """A program that reads its input and prints its answer."""
     name = f"main{_SUFFIXES.get(language, '.txt')}"

@@ -107,18 +107,18 @@ def _encode_subclass(value: Any, kind: type, hook: Callable[[Any, int], Any], de
     return hook(value, depth)
 
 
-def _no_object(tag: str, content: Any) -> Any:
-    if tag == "namedtuple":
-        return tuple(decode(item) for item in content[2])
+def _no_object(data: dict[str, Any]) -> Any:
+    if data["$"] == "namedtuple":
+        return tuple(decode(item) for item in data["v"][2])
     raise NotPlain("a tag that is none of ours")
 
 
-def decode(data: Any, hook: Callable[[str, Any], Any] = _no_object, depth: int = 0) -> Any:
+def decode(data: Any, hook: Callable[[dict[str, Any]], Any] = _no_object, depth: int = 0) -> Any:
     """The value that `encode` wrote.
 
     Args:
         data: what json.loads gave; its sender may be hostile.
-        hook: asked for tags that are not this notation's own; takes tag and content, raises NotPlain for the unknown.
+        hook: asked for tags that are not this notation's own; takes the tagged object, raises NotPlain for the unknown.
 
     Raises: NotPlain when it is not in this notation.
     """
@@ -137,16 +137,17 @@ def decode(data: Any, hook: Callable[[str, Any], Any] = _no_object, depth: int =
         return {key: decode(item, hook, depth + 1) for key, item in data.items()}
     if kind is not dict or type(data["$"]) is not str:
         raise NotPlain("not in this notation")
-    tag, content = data["$"], data.get("v")
+    tag = data["$"]
     try:
-        return _decode_tagged(tag, content, hook, depth)
+        return _decode_tagged(tag, data, hook, depth)
     except NotPlain:
         raise
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, MemoryError) as error:
         raise NotPlain(f"a malformed {tag[:20]}") from error
 
 
-def _decode_tagged(tag: str, content: Any, hook: Callable[[str, Any], Any], depth: int) -> Any:
+def _decode_tagged(tag: str, data: dict[str, Any], hook: Callable[[dict[str, Any]], Any], depth: int) -> Any:
+    content: Any = data.get("v")
     if tag == "tuple":
         return tuple(decode(item, hook, depth + 1) for item in content)
     if tag == "dict":
@@ -184,4 +185,4 @@ def _decode_tagged(tag: str, content: Any, hook: Callable[[str, Any], Any], dept
         return datetime.time.fromisoformat(content)
     if tag == "timedelta":
         return datetime.timedelta(*content)
-    return hook(tag, content)
+    return hook(data)

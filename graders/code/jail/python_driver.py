@@ -344,7 +344,8 @@ class Driver:
     def _decode(self, data: Any) -> Any:
         return decode(data, self._from_handle)
 
-    def _from_handle(self, tag: str, content: Any) -> Any:
+    def _from_handle(self, data: dict[str, Any]) -> Any:
+        tag, content = data["$"], data["v"]
         if tag == "handle":
             return self._handles[content]
         if tag == "global":
