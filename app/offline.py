@@ -143,6 +143,10 @@ def _remote(url: str, settings: Settings) -> Iterator[Send]:
     # The service answers within the default deadline; a little more is for the way there and back.
     timeout = httpx.Timeout(10, read=settings.deadline_default_s + 30)
     with httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout) as client:
+        try:
+            client.get("/livez")  # A wrong address is said at once; only a service that was there is waited for.
+        except httpx.HTTPError as error:
+            raise GradeError(f"{url} cannot be reached: {error}") from None
 
         @retry(
             retry=retry_if_exception(_may_help),

@@ -338,7 +338,8 @@ class RqQueue:
         where it was.
         """
         last = b"0"
-        while True:
+        # The flag as well as the cancellation: the client swallows one that comes while it connects.
+        while not self._stopping.is_set():
             try:
                 found: Any = await self._reading.xread({self._stream: last}, count=512, block=1000)
                 for entry_id, fields in found[0][1] if found else ():
