@@ -597,6 +597,7 @@ class Tests:
         called = _called_names(self._tree)
         root = self._entry.partition(".")[0].removesuffix("()")
         wanted = []
+        taken: dict[str, Any] = {}
         for name in sorted(free):
             usual = next((module for module, names in _USUAL.items() if name in names.split()), None)
             if name == root:
@@ -606,7 +607,7 @@ class Tests:
             elif name in sys.stdlib_module_names and name not in called:
                 self._space[name] = importlib.import_module(name)
             elif usual is not None:
-                self._space[name] = getattr(importlib.import_module(usual), name)
+                taken[name] = getattr(importlib.import_module(usual), name)
             elif name in ("np", "numpy", "pd", "pandas"):
                 self._import_if_there(name)
             else:
@@ -616,9 +617,11 @@ class Tests:
         self._candidate.named.update(wanted)
         found = self._candidate.names(wanted)
         if not found and not self._entry:
-            # The function under test is called like a builtin: `assert sum(2, 3) == 5` and nothing else to call.
-            shadowing = sorted(name for name in free & called if hasattr(builtins, name))
-            found = self._candidate.names(shadowing)
+            # The function under test bears a taken name: `assert sum(2, 3) == 5`, and there is nothing else to call.
+            found = self._candidate.names(
+                sorted(name for name in free & called if hasattr(builtins, name) or name in taken)
+            )
+        self._space.update(taken)
         self._space.update(found)
 
     def _import_if_there(self, name: str) -> None:
