@@ -1,6 +1,7 @@
 """Debian's Prometheus, for real: it takes our configuration, scrapes us with our key, and answers a query."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.conftest import Service
+import yaml
+
+from tests.deploy.conftest import ROOT, Service
 
 Program = Callable[[str], str]
 
@@ -137,3 +140,44 @@ def test_each_alert_fires_when_it_should_and_only_then(program: Program, deploy_
     scenarios = shutil.copy(Path(__file__).with_name("alerts_test.yml"), deploy_folder)
     tested = run(program("promtool"), "test", "rules", str(scenarios))
     assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_each_alert_leads_to_a_chapter_that_exists() -> None:
+    """Whoever is woken by an alert finds what to do, under the heading the alert names."""
+    rules = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())["groups"][0]["rules"]
+    runbook = (ROOT / "docs" / "operations.md").read_text()
+    chapters = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
+    }
+    for rule in rules:
+        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert page == "docs/operations.md"
+        assert anchor in chapters
+        assert f"`{rule['alert']}`" in runbook
+
+
+def test_each_series_that_alerts_and_dashboard_use_exists(service: Service, deploy_folder: Path) -> None:
+    """A renamed series would leave an alert that never fires and an empty panel."""
+    fetch(f"{service.url}/v1/grade", key=service.key, body={"items": [RIGHT]})
+    known = set(
+        re.findall(r"^# TYPE (touchstone_\w+) ", fetch(f"{service.url}/metrics", key=service.key).decode(), re.M)
+    )
+    texts = (deploy_folder / "alerts.yml").read_text() + (deploy_folder / "dashboard.json").read_text()
+    used = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"touchstone_\w+(?=[{\[)]| )", texts)}
+    assert len(used) >= 6
+    assert used - known == set()
+
+
+def test_every_question_of_the_dashboard_is_understood(program: Program, service: Service, deploy_folder: Path) -> None:
+    """Prometheus itself parses each panel's expression and answers it, after a batch has been graded."""
+    fetch(f"{service.url}/v1/grade", key=service.key, body={"items": [RIGHT, WRONG]})
+    panels = json.loads((deploy_folder / "dashboard.json").read_text())["panels"]
+    questions = [target["expr"] for panel in panels for target in panel["targets"]]
+    assert len(questions) >= 12
+    with prometheus(program("prometheus"), deploy_folder, service, service.key) as url:
+        assert query(url, 'up{job="touchstone"}')
+        for question in questions:
+            asked = question.replace("$__rate_interval", "1m").replace("$instance", ".*")
+            answer = json.loads(fetch(f"{url}/api/v1/query?" + urllib.parse.urlencode({"query": asked})))
+            assert answer["status"] == "success"

@@ -1,0 +1,215 @@
+"""The composition as a user runs it: batches, cheats, killed workers, Prometheus, and what each container may do."""
+
+import concurrent.futures
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e import batches
+from tests.e2e.conftest import Composition, disagreements, docker
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+Rows = Callable[[str], list[dict[str, Any]]]
+
+AGREEMENT_MIN = 0.95
+"""Share of the maths completions that must agree with their labels; some labels judge the reasoning, not the answer."""
+
+
+def test_maths_and_choice_are_graded(composition: Composition) -> None:
+    """A handful of answers, right and wrong, in one batch."""
+    cases = batches.small_maths()
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_every_language_of_the_image_is_graded(composition: Composition) -> None:
+    """A right and a wrong program in each of the eight languages, in containers that the engine made."""
+    cases = batches.every_language()
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_cheats_are_not_paid_and_harm_no_neighbour(composition: Composition) -> None:
+    """Nothing that a program reaches for pays, and the honest program after it is graded as if nothing had been."""
+    cases = batches.cheating()
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_attack_programs_are_paid_only_when_honest(composition: Composition, shared_rows: Rows) -> None:
+    """All the programs of the attack file in one batch, and the service still answers afterwards."""
+    cases = batches.attacks(shared_rows)
+    results = composition.grade(cases)
+    paid = [
+        case.item["id"]
+        for case, result in zip(cases, results, strict=True)
+        if "correct" not in case.right and (result["reward"] or 0) > 0 and result["verdict"]["outcome"] == "correct"
+    ]
+    assert paid == []
+    assert [line for line in disagreements(cases, results) if "['correct']" in line] == []
+    small = batches.small_maths()
+    assert disagreements(small, composition.grade(small)) == []
+
+
+def test_whole_completions_agree_with_their_labels(composition: Composition, shared_rows: Rows) -> None:
+    """All 650 completions as one batch: each comes back once, none as an error, and nearly all as labelled."""
+    cases = batches.math_completions(shared_rows)
+    results = composition.grade(cases)
+    assert Counter(result["status"] for result in results) == {"graded": len(cases)}
+    wrong = disagreements(cases, results)
+    assert len(wrong) <= (1 - AGREEMENT_MIN) * len(cases), "\n".join(wrong)
+
+
+def test_humaneval_generations_pass_their_asserts(composition: Composition, shared_rows: Rows) -> None:
+    """88 right function bodies, each completed from its prompt and judged by its problem's asserts."""
+    cases = batches.humaneval_generations(shared_rows)
+    assert len(cases) == 88
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_judge_submissions_get_their_verdicts(composition: Composition, shared_rows: Rows) -> None:
+    """The contest submissions in the image's languages: accepted, partial or refused as their judges had it."""
+    cases = batches.judge_submissions(shared_rows, batches.PROGRAMS)
+    assert len(cases) >= 20
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_single_items_at_concurrency_64_come_back_once_each(composition: Composition) -> None:
+    """A hundred requests of one item, as most trainers send them."""
+
+    def post(number: int) -> tuple[int, dict[str, Any]]:
+        case = batches.maths(str(number), rf"\boxed{{{number}}}", str(number - number % 2), "correct")
+        answer = client.post("/v1/grade", json={"items": [case.item]})
+        assert answer.status_code == 200
+        return number, answer.json()["results"][0]
+
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    headers = {"Authorization": f"Bearer {composition.key}"}
+    with (
+        httpx.Client(base_url=composition.url, headers=headers, limits=limits, timeout=60, trust_env=False) as client,
+        concurrent.futures.ThreadPoolExecutor(64) as threads,
+    ):
+        results = dict(threads.map(post, range(100)))
+    assert [results[number]["id"] for number in range(100)] == [str(number) for number in range(100)]
+    assert [results[number]["reward"] for number in range(100)] == [1.0, 0.0] * 50
+
+
+SLOW_CODE = [
+    batches.stdio(
+        f"slow {number}",
+        f"import time\ntime.sleep(0.5)\nprint({number} + int(input()))",
+        [("1\n", f"{number + 1}\n")],
+        "correct",
+    )
+    for number in range(32)
+]
+MANY_MATHS = [
+    batches.maths(
+        str(number),
+        rf"\boxed{{(x+{number})^2 + {number}}}",
+        f"x^2 + {2 * number}x + {number**2 + number}",
+        "correct",
+    )
+    for number in range(2, 4002)
+]
+
+
+@pytest.mark.parametrize(("queue", "cases"), [("math", MANY_MATHS), ("code", SLOW_CODE)], ids=["math", "code"])
+def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(
+    composition: Composition, queue: str, cases: list[batches.Case]
+) -> None:
+    """kill -9 of every process of one worker while items wait: each item still gets its true verdict, once."""
+    workers = composition.containers(f"{queue}-worker")
+    assert len(workers) == 2
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        batch = thread.submit(composition.grade, cases)
+        wait_for_queue(composition, queue, batch)
+        # From inside: the engine would take its own `docker kill` for a wish and not start the container again.
+        docker("exec", workers[0], "sh", "-c", "kill -9 -1 || true")
+        assert not batch.done(), "the batch ended before its worker was killed, so this proved nothing"
+        results = batch.result(300)
+    assert disagreements(cases, results) == []
+    composition.ready()
+    until = time.monotonic() + 30
+    while len(composition.containers(f"{queue}-worker")) < 2 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert composition.containers(f"{queue}-worker") == workers
+
+
+def wait_for_queue(composition: Composition, queue: str, batch: "concurrent.futures.Future[Any]") -> None:
+    """Until items of the queue wait, which means that every worker of it is busy."""
+    pattern = re.compile(rf'^touchstone_queue_depth{{queue="{queue}"}} (\S+)$', re.MULTILINE)
+    until = time.monotonic() + 60
+    with composition.client() as client:
+        while not batch.done() and time.monotonic() < until:
+            found = pattern.search(client.get("/metrics").text)
+            if found is not None and float(found[1]) > 0:
+                return
+    pytest.fail(f"no item was seen waiting in the {queue} queue")
+
+
+def test_what_was_accepted_survives_a_restart_of_everything(composition: Composition) -> None:
+    """Down to the last process and up again: the store's file is read back, and the service serves."""
+    composition.compose("restart", "--timeout", "45")
+    composition.ready()
+    cases = batches.small_maths()
+    assert disagreements(cases, composition.grade(cases)) == []
+
+
+def test_prometheus_in_the_composition_has_the_service_s_series(composition: Composition) -> None:
+    """Scraped over the composition's own network with the key it was handed, and asked through its public port."""
+    cases = batches.small_maths()
+    composition.grade(cases)
+    until = time.monotonic() + 60
+    values: list[float] = []
+    with httpx.Client(base_url=composition.prometheus_url, timeout=10, trust_env=False) as client:
+        while not values and time.monotonic() < until:
+            answer = client.get("/api/v1/query", params={"query": 'sum(touchstone_items_total{status="graded"})'})
+            values = [float(sample["value"][1]) for sample in answer.json()["data"]["result"]]
+            time.sleep(0.2)
+    assert values and values[0] >= 1
+
+
+def test_a_request_without_a_key_is_refused(composition: Composition) -> None:
+    """The composition's API listens beyond loopback, inside its networks, so it takes nobody without a key."""
+    with httpx.Client(base_url=composition.url, timeout=10, trust_env=False) as client:
+        answer = client.post("/v1/grade", json={"items": [batches.small_maths()[0].item]})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize("service", ["api", "math-worker", "code-worker"])
+def test_our_containers_run_without_root_on_a_read_only_file_system(composition: Composition, service: str) -> None:
+    """Looked at from the inside, where it counts."""
+    name = composition.containers(service)[0]
+    script = (
+        "id -u; grep -c ^CapEff:.0000000000000000 /proc/self/status; grep ^NoNewPrivs /proc/self/status; touch /x 2>&1"
+    )
+    said = docker("exec", name, "sh", "-c", f"{script}; true").split("\n")
+    assert said[0] == "10001"
+    assert said[1] == "1"
+    assert said[2].split() == ["NoNewPrivs:", "1"]
+    assert "Read-only file system" in said[3]
+
+
+def test_only_the_code_worker_sees_the_engine(composition: Composition) -> None:
+    """The socket is mounted there and nowhere else, and only there is the engine's group given."""
+    for service in ("api", "math-worker", "code-worker", "redis", "prometheus"):
+        name = composition.containers(service)[0]
+        mounts = json.loads(docker("inspect", "--format", "{{json .Mounts}}", name))
+        reaches = any("docker.sock" in mount["Source"] for mount in mounts)
+        assert reaches == (service == "code-worker")
+
+
+def test_the_store_cannot_be_reached_from_the_metrics_network(composition: Composition) -> None:
+    """Prometheus, which publishes a port, has no route to Redis."""
+    name = composition.containers("prometheus")[0]
+    networks = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))
+    redis = json.loads(
+        docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", composition.containers("redis")[0])
+    )
+    assert set(networks).isdisjoint(redis)
