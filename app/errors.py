@@ -33,10 +33,6 @@ class Forbidden(ServiceFault):
     """A key was given that is not one of the configured ones."""
 
 
-class NotFound(ServiceFault):
-    """No such route or thing."""
-
-
 class BodyTimeout(ServiceFault):
     """The client took too long to send its body."""
 
@@ -65,7 +61,6 @@ STATUS: dict[type[ServiceFault], int] = {
     BadJson: 400,
     Unauthorized: 401,
     Forbidden: 403,
-    NotFound: 404,
     BodyTimeout: 408,
     TooLarge: 413,
     UnsupportedMedia: 415,
@@ -95,8 +90,6 @@ FAULT_CODES: dict[str, str] = {
     "poison": "The item killed each worker that tried it, alone in its chunk.",
     "sandbox": "The sandbox failed, not the program.",
     "grader": "The grader failed, not the answer.",
-    "store": "Redis was lost while the item was under way.",
-    "stopped": "The service was stopped before the item was graded.",
 }
 """The closed list of fault codes, each with what it means (docs/verdicts.md)."""
 

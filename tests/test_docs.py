@@ -1,0 +1,41 @@
+"""What the code declares, the documentation tells."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from app.errors import FAULT_CODES
+from graders.components import COMPONENTS
+from graders.verdict import Outcome, Reason, TestOutcome
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def _pages() -> dict[str, str]:
+    spec = importlib.util.spec_from_file_location("docs_make", DOCS / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: render() for name, render in module.PAGES.items()}
+
+
+@pytest.mark.parametrize("name", ["settings.md", "metrics.md", "faults.md"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    """`make docs` writes them; a change of the code without it fails here."""
+    assert (DOCS / name).read_text(encoding="utf-8") == _pages()[name]
+
+
+@pytest.mark.parametrize("word", [*Outcome, *Reason, *TestOutcome])
+def test_every_word_of_a_verdict_is_explained(word: str) -> None:
+    """docs/verdicts.md has each."""
+    assert f"`{word}`" in (DOCS / "verdicts.md").read_text(encoding="utf-8")
+
+
+def test_every_fault_code_and_component_is_documented() -> None:
+    """docs/faults.md and docs/api.md."""
+    faults = (DOCS / "faults.md").read_text(encoding="utf-8")
+    assert all(f"`{code}`" in faults for code in FAULT_CODES)
+    api = (DOCS / "api.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in api for name in COMPONENTS)
