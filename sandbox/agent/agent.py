@@ -1,0 +1,784 @@
+"""The agent: one process in the jail that lays files, starts runs, and carries bytes between them and the runner.
+
+Theory of operation. The agent speaks frames (protocol) on its standard input and output and does one thing at a time:
+a queue of runs, of which the first is under way. It never waits anywhere but in epoll, so that it hears the runner
+while a candidate runs, floods its output or ignores its input. A run is started by a spawner (launcher.c or zygote),
+which answers with a pidfd of the run's warden; from then on three things can happen: bytes on a pipe, the warden's
+status, or the backstop's deadline. The warden keeps the limits; the agent counts output and asks it to kill at the
+cap, and kills it through the pidfd if it does not answer. When standard input ends, the agent ends, and so does the jail.
+
+The agent is not dumpable and lies in another pid, mount and user namespace than any candidate; its folder is covered
+by the candidate's own tmpfs. It knows no expected answer, and no other candidate than the one it was opened for.
+
+Frames from the runner (head["do"]): open, run, talk, say, hush, stop, close, ping, which. Frames to it (head["done"]):
+hello, open, run, said, silent, stop, close, ping, which, fault. Each is described where it is handled.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.agent.seccomp import build_filter
+from sandbox.protocol import Frame, FrameError, FrameReader, FrameWriter
+
+HOME = b"/jail"
+CODE = "/touchstone"
+CHANNEL_VARIABLE = "TOUCHSTONE_CHANNEL"
+
+_REQUEST = struct.Struct("=IIQQQQQQIIIIII")
+_STATUS = struct.Struct("=IIiiIIQQQQ32s")
+_MAGIC = 0x54534C31
+_HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
+_STAGE_ENDED = 2
+_REASONS = {0: "none", 1: "cpu", 2: "wall", 3: "memory", 4: "asked", 5: "collect"}
+
+_REQUEST_BYTES_MAX = 160 * 1024
+_PIPE_BYTES = 256 * 1024
+_READ_BYTES = 256 * 1024
+_OUTBOX_BYTES_MAX = 4 * 2**20  # Above this the agent stops reading from the candidate until the runner has caught up.
+_CHANNEL_BACKLOG_BYTES_MAX = 128 * 2**20  # Above this the channel is closed: the candidate does not read.
+_BACKSTOP_S = 3.0
+_SPAWNER_READY_S = 60.0
+_STACK_BYTES_MAX = 4 * 2**30
+_OPEN_FILES = 256
+_INODES = 4096
+
+
+class SpawnerLost(Exception):
+    """A spawner does not start, answer or live; the jail is of no further use."""
+
+
+@dataclass(slots=True)
+class Spawner:
+    """A process that starts runs: the launcher program, or a zygote of some flavour."""
+
+    process: subprocess.Popen[bytes]
+    sock: socket.socket
+
+    def start_run(self, request: bytes, fds: list[int]) -> int:
+        """Hand over a request and its descriptors; returns a pidfd of the warden. Raises: OSError, SpawnerLost."""
+        try:
+            socket.send_fds(self.sock, [request], fds)
+            answer, received, _, _ = socket.recv_fds(self.sock, 4, 1)
+        except OSError as error:
+            raise SpawnerLost(f"spawner: {error}") from error
+        if len(answer) != 4:
+            raise SpawnerLost("spawner ended")
+        (code,) = struct.unpack("=i", answer)
+        if code != 0 or not received:
+            raise OSError(code, os.strerror(code))
+        return received[0]
+
+
+@dataclass(slots=True)
+class RunUnderWay:
+    """What is known about the run that is going on."""
+
+    number: int
+    output_bytes_max: int
+    deadline: float
+    pidfd: int
+    status: socket.socket
+    stdout_fd: int
+    stderr_fd: int
+    finish: Callable[["RunUnderWay", dict[str, Any]], None]
+    channel: socket.socket | None = None
+    stdout: list[bytes] = field(default_factory=list)
+    stderr: list[bytes] = field(default_factory=list)
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    channel_bytes: int = 0
+    over_output: bool = False
+    asked: bool = False
+    killed: bool = False
+    to_channel: deque[bytes] = field(default_factory=deque)
+    to_channel_bytes: int = 0
+    hush_when_sent: bool = False
+    channel_paused: bool = False
+    oom_kills: int | None = None
+
+
+class Agent:
+    """See the module's theory of operation."""
+
+    def __init__(self, stdin_fd: int, stdout_fd: int) -> None:
+        self._stdin_fd = stdin_fd
+        self._stdout_fd = stdout_fd
+        os.set_blocking(stdin_fd, False)
+        os.set_blocking(stdout_fd, False)
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._reader = FrameReader()
+        self._writer = FrameWriter()
+        self._outbox: deque[memoryview] = deque()
+        self._outbox_bytes = 0
+        self._filter = build_filter()
+        self._spawners: dict[str, Spawner] = {}
+        self._queue: deque[Frame] = deque()
+        self._current: RunUnderWay | None = None
+        self._program_folder: bytes | None = None
+        self._cache: dict[str, tuple[bytes, int]] = {}
+        self._cache_bytes = 0
+        self._folders = 0
+        self._ended = False
+        self._wardens: list[int] = []  # Pidfds of those that have reported.
+        self._oom_kills = read_oom_kills()
+
+    # ---- The loop ----
+
+    def serve(self) -> None:
+        """Say hello, then answer frames until standard input ends."""
+        self._watch(self._stdin_fd, select.EPOLLIN, self._on_input)
+        self._spawner("exec")
+        self._spawner("plain")
+        self._send({"done": "hello", **self._facts()})
+        while not self._ended:
+            timeout = -1.0
+            if self._current is not None:
+                timeout = max(0.0, self._current.deadline - time.monotonic())
+            for fd, events in self._epoll.poll(timeout):
+                handler = self._handlers.get(fd)
+                if handler is not None:
+                    handler(events)
+            if self._current is not None and time.monotonic() >= self._current.deadline:
+                self._on_deadline(self._current)
+
+    def _watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
+        self._epoll.register(fd, events)
+        self._handlers[fd] = handler
+
+    def _unwatch(self, fd: int) -> None:
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def _on_input(self, _events: int) -> None:
+        try:
+            data = os.read(self._stdin_fd, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self._ended = True
+            return
+        for frame in self._reader.feed(data):
+            self._on_frame(frame)
+
+    def _send(self, head: dict[str, Any], *body: bytes) -> None:
+        data = self._writer.encode(head, body)
+        self._outbox.append(memoryview(data))
+        self._outbox_bytes += len(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._outbox:
+            chunk = self._outbox[0]
+            try:
+                written = os.write(self._stdout_fd, chunk)
+            except BlockingIOError:
+                if self._stdout_fd not in self._handlers:
+                    self._watch(self._stdout_fd, select.EPOLLOUT, lambda _events: self._flush())
+                return
+            self._outbox_bytes -= written
+            if written == len(chunk):
+                self._outbox.popleft()
+            else:
+                self._outbox[0] = chunk[written:]
+        self._unwatch(self._stdout_fd)
+        run = self._current
+        if run is not None and run.channel is not None and run.channel_paused:
+            run.channel_paused = False
+            self._watch_channel(run)
+
+    # ---- Frames from the runner ----
+
+    def _on_frame(self, frame: Frame) -> None:
+        action = frame.head["do"]
+        if action in ("open", "run", "talk", "close", "ping", "which"):
+            self._queue.append(frame)
+            self._start_next()
+        elif action == "say":
+            # The body goes to the candidate's channel as it is.
+            if self._current is not None and self._current.channel is not None:
+                self._say(self._current, frame.body)
+        elif action == "hush":
+            # The runner has nothing more to say on the channel.
+            if self._current is not None and self._current.channel is not None:
+                self._current.hush_when_sent = True
+                self._pump_channel(self._current)
+        elif action == "stop":
+            # Nothing of what was asked before is wanted any more; answered when that is so.
+            self._queue.clear()
+            self._queue.append(Frame({"do": "stopped"}))
+            if self._current is not None:
+                self._kill(self._current)
+            else:
+                self._start_next()
+        else:
+            raise FrameError(f"unknown frame {action!r}")
+
+    def _start_next(self) -> None:
+        while self._current is None and self._queue:
+            frame = self._queue.popleft()
+            try:
+                self._handle(frame)
+            except (OSError, SpawnerLost, ValueError, KeyError) as error:
+                self._send({"done": "fault", "message": f"{type(error).__name__}: {error}"[:500]})
+
+    def _handle(self, frame: Frame) -> None:
+        action = frame.head["do"]
+        if action == "open":
+            self._open(frame)
+        elif action == "run":
+            self._run(frame, talk=False)
+        elif action == "talk":
+            self._run(frame, talk=True)
+        elif action == "close":
+            # The candidate is done with: its folders go. "strangers" counts processes that should not be there.
+            self._forget_program()
+            self._await_wardens(_BACKSTOP_S)
+            self._send({"done": "close", "strangers": self._strangers()})
+        elif action == "stopped":
+            self._send({"done": "stop"})
+        elif action == "ping":
+            self._send({"done": "ping", **self._facts()})
+        elif action == "which":
+            # Which of the named commands there are, and where.
+            paths = {name: shutil.which(name) for name in frame.head["names"]}
+            self._send({"done": "which", "paths": {name: path for name, path in paths.items() if path}})
+
+    def _open(self, frame: Frame) -> None:
+        """Lay the program's files and compile them, if the head has "compile"; a known "key" is not compiled again."""
+        head = frame.head
+        self._forget_program()
+        key = head.get("key")
+        if key in self._cache:
+            folder, size = self._cache.pop(key)
+            self._cache[key] = (folder, size)  # To the end: the least recently used goes first.
+            self._program_folder = folder
+            self._send({"done": "open", "compile": head["compile"] and {"cached": True}})
+            return
+        folder = self._new_folder()
+        self._lay(folder, head["files"], frame.body)
+        compile_head = head.get("compile")
+        if compile_head is None:
+            self._program_folder = folder
+            self._send({"done": "open", "compile": None})
+            return
+        products = self._new_folder()
+
+        def finish(run: RunUnderWay, outcome: dict[str, Any]) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._program_folder = products
+            if key and outcome.get("wait_status") == 0 and outcome["reason"] == "none":
+                self._remember(key, products)
+            self._send({"done": "open", "compile": outcome}, *run.stdout, *run.stderr)
+
+        self._start(0, compile_head, folder, None, b"", products, talk=False, finish=finish)
+
+    def _run(self, frame: Frame, talk: bool) -> None:
+        """One run: the body is standard input, then the files of this run."""
+        head = frame.head
+        stdin = frame.body[: head["stdin"]]
+        extra: bytes | None = None
+        if head["files"]:
+            extra = self._new_folder()
+            self._lay(extra, head["files"], frame.body[head["stdin"] :])
+
+        def finish(run: RunUnderWay, outcome: dict[str, Any]) -> None:
+            if extra is not None:
+                shutil.rmtree(extra, ignore_errors=True)
+            self._send({"done": "run", "n": run.number, "outcome": outcome}, *run.stdout, *run.stderr)
+
+        if self._program_folder is None:
+            raise ValueError("no program is open")
+        self._start(head["n"], head, self._program_folder, extra, stdin, None, talk, finish)
+
+    # ---- Files ----
+
+    def _new_folder(self) -> bytes:
+        self._folders += 1
+        path = b"%s/%d" % (HOME, self._folders)
+        os.mkdir(path, 0o755)
+        return path
+
+    def _lay(self, folder: bytes, files: list[list[Any]], body: bytes) -> None:
+        """Write files, whose names the runner has checked; checked again, since a mistake here would be a hole."""
+        at = 0
+        for name, size in files:
+            parts = name.split("/")
+            if not name or name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in name:
+                raise ValueError("bad file name")
+            path = folder + b"/" + os.fsencode(name)
+            if len(parts) > 1:
+                os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(body[at : at + size])
+            at += size
+
+    def _remember(self, key: str, folder: bytes) -> None:
+        size = sum(
+            os.lstat(os.path.join(parent, name)).st_size for parent, _, names in os.walk(folder) for name in names
+        )
+        self._cache[key] = (folder, size)
+        self._cache_bytes += size
+        while len(self._cache) > 1 and (self._cache_bytes > 64 * 2**20 or len(self._cache) > 64):
+            oldest = next(iter(self._cache))
+            old_folder, old_size = self._cache.pop(oldest)
+            self._cache_bytes -= old_size
+            shutil.rmtree(old_folder, ignore_errors=True)
+
+    def _forget_program(self) -> None:
+        folder, self._program_folder = self._program_folder, None
+        if folder is not None and all(folder != kept for kept, _ in self._cache.values()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # ---- Runs ----
+
+    def _start(
+        self,
+        number: int,
+        head: dict[str, Any],
+        program: bytes,
+        extra: bytes | None,
+        stdin: bytes,
+        collect: bytes | None,
+        talk: bool,
+        finish: Callable[[RunUnderWay, dict[str, Any]], None],
+    ) -> None:
+        """Start one run. Its descriptors are ours until the spawner has its own copies."""
+        limits = head["limits"]
+        spawner = self._spawner(head["spawner"])
+        ours: list[int] = []  # Closed whatever happens.
+        kept: list[int] = []  # Closed here only when the start fails.
+        try:
+            stdin_fd = self._stdin_file(stdin)
+            ours.append(stdin_fd)
+            stdout_r, stdout_w = os.pipe2(os.O_CLOEXEC)
+            ours.append(stdout_w)
+            kept.append(stdout_r)
+            stderr_r, stderr_w = os.pipe2(os.O_CLOEXEC)
+            ours.append(stderr_w)
+            kept.append(stderr_r)
+            with contextlib.suppress(OSError):  # A larger pipe means fewer wake-ups; refused, the run is only slower.
+                fcntl.fcntl(stdout_w, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            status, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            kept.append(status.detach())
+            ours.append(status_theirs.detach())
+            fds = [stdin_fd, stdout_w, stderr_w, ours[-1]]
+            flags = 0
+            for path, flag in ((program, _HAS_PROGRAM), (extra, _HAS_FILES), (collect, _HAS_COLLECT)):
+                if path is not None:
+                    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    ours.append(folder)
+                    fds.append(folder)
+                    flags |= flag
+            environment = dict(head["env"])
+            channel_fd = -1
+            if talk:
+                channel, channel_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                channel_fd = channel.detach()
+                kept.append(channel_fd)
+                ours.append(channel_theirs.detach())
+                fds.append(ours[-1])
+                flags |= _HAS_CHANNEL
+                environment[CHANNEL_VARIABLE] = "3"
+            request = self._request(flags, limits, head, environment)
+            pidfd = spawner.start_run(request, fds)
+        except BaseException:
+            for fd in kept:
+                os.close(fd)
+            raise
+        finally:
+            for fd in ours:
+                os.close(fd)
+        run = RunUnderWay(
+            number=number,
+            output_bytes_max=limits["output_bytes"],
+            deadline=time.monotonic() + limits["wall_s"] + _BACKSTOP_S,
+            pidfd=pidfd,
+            status=socket.socket(fileno=kept[2]),
+            stdout_fd=stdout_r,
+            stderr_fd=stderr_r,
+            finish=finish,
+            channel=socket.socket(fileno=channel_fd) if talk else None,
+            oom_kills=self._oom_kills,
+        )
+        self._current = run
+        os.set_blocking(stdout_r, False)
+        os.set_blocking(stderr_r, False)
+        self._watch(stdout_r, select.EPOLLIN, lambda _events: self._on_stdout(run))
+        self._watch(stderr_r, select.EPOLLIN, lambda _events: self._on_stderr(run))
+        self._watch(run.status.fileno(), select.EPOLLIN, lambda _events: self._on_status(run))
+        if run.channel is not None:
+            run.channel.setblocking(False)
+            self._watch_channel(run)
+
+    def _stdin_file(self, stdin: bytes) -> int:
+        """Standard input as an unlinked file, so that no one has to feed it and it can be opened by name again."""
+        if not stdin:
+            return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+        try:
+            view = memoryview(stdin)
+            while view:
+                view = view[os.write(fd, view) :]
+            return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(fd)
+
+    def _request(self, flags: int, limits: dict[str, Any], head: dict[str, Any], environment: dict[str, str]) -> bytes:
+        stack = min(max(limits["memory_bytes"], 64 * 2**20), _STACK_BYTES_MAX)
+        arguments = [os.fsencode(argument) for argument in head["argv"]]
+        variables = [os.fsencode(f"{name}={value}") for name, value in environment.items()]
+        if any(b"\0" in text for text in arguments + variables):
+            raise ValueError("NUL in an argument")
+        fixed = _REQUEST.pack(
+            _MAGIC,
+            flags,
+            int(limits["cpu_s"] * 1e6),
+            int(limits["wall_s"] * 1e6),
+            limits["memory_bytes"] + head.get("memory_extra_bytes", 0),
+            limits["file_bytes"],
+            stack,
+            head.get("data_bytes", 0),
+            limits["processes"] + head.get("processes_extra", 0),
+            head.get("open_files", _OPEN_FILES),
+            _INODES,
+            len(arguments),
+            len(variables),
+            len(self._filter) // 8,
+        )
+        request = fixed + self._filter + b"".join(text + b"\0" for text in arguments + variables)
+        if len(request) > _REQUEST_BYTES_MAX:
+            raise ValueError("arguments too long")
+        return request
+
+    def _on_stdout(self, run: RunUnderWay) -> None:
+        run.stdout_bytes = self._drain(run, run.stdout_fd, run.stdout, run.stdout_bytes)
+
+    def _on_stderr(self, run: RunUnderWay) -> None:
+        run.stderr_bytes = self._drain(run, run.stderr_fd, run.stderr, run.stderr_bytes)
+
+    def _drain(self, run: RunUnderWay, fd: int, parts: list[bytes], count: int) -> int:
+        """Take what there is, keep what is within the cap, and end the run that passes it."""
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return count
+        if not data:
+            self._unwatch(fd)
+            return count
+        room = run.output_bytes_max - count
+        if room > 0:
+            parts.append(data[:room])
+        count += len(data)
+        if count > run.output_bytes_max and not run.over_output:
+            run.over_output = True
+            self._kill(run)
+        return count
+
+    def _kill(self, run: RunUnderWay) -> None:
+        if not run.asked:
+            run.asked = True
+            with contextlib.suppress(OSError):
+                run.status.send(b"kill")
+            run.deadline = min(run.deadline, time.monotonic() + _BACKSTOP_S)
+
+    def _on_deadline(self, run: RunUnderWay) -> None:
+        """The warden is silent: end it from outside; its end closes the status socket."""
+        if run.killed:
+            self._send({"done": "fault", "message": "a run cannot be killed"})
+            self._ended = True
+            return
+        run.killed = True
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(run.pidfd, signal.SIGKILL)
+        run.deadline = time.monotonic() + _BACKSTOP_S
+
+    def _on_status(self, run: RunUnderWay) -> None:
+        try:
+            message = run.status.recv(_STATUS.size)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            message = b""
+        for fd, drain in ((run.stdout_fd, self._on_stdout), (run.stderr_fd, self._on_stderr)):
+            # All writers are dead, so this ends; the cap on rounds holds should one have escaped.
+            for _ in range(64):
+                if fd not in self._handlers:
+                    break
+                drain(run)
+        if run.channel is not None:
+            self._drain_channel(run)
+        self._release(run)
+        self._current = None
+        run.finish(run, self._outcome(run, message))
+        self._start_next()
+
+    def _release(self, run: RunUnderWay) -> None:
+        for fd in (run.stdout_fd, run.stderr_fd):
+            self._unwatch(fd)
+            os.close(fd)
+        self._unwatch(run.status.fileno())
+        run.status.close()
+        self._close_channel(run)
+        # A warden reports before it ends, and its end (of all its namespaces) takes a moment longer.
+        self._wardens.append(run.pidfd)
+        if len(self._wardens) > 8:
+            self._await_wardens(0.0)
+
+    def _await_wardens(self, seconds: float) -> None:
+        """Let go of the wardens that have ended, waiting at most so long for the others."""
+        deadline = time.monotonic() + seconds
+        while self._wardens:
+            ended = select.select(self._wardens, [], [], max(0.0, deadline - time.monotonic()))[0]
+            if not ended:
+                return
+            for pidfd in ended:
+                self._wardens.remove(pidfd)
+                os.close(pidfd)
+
+    def _outcome(self, run: RunUnderWay, message: bytes) -> dict[str, Any]:
+        sizes = {"stdout": sum(map(len, run.stdout)), "stderr": sum(map(len, run.stderr))}
+        if len(message) != _STATUS.size:
+            if self._saw_oom(run):
+                return {"reason": "memory", "wait_status": 9, "cpu_s": 0.0, "wall_s": 0.0, "memory_bytes": 0, **sizes}
+            return {"reason": "lost", "wait_status": 9, **sizes}
+        magic, stage, error, wait_status, reason, left, cpu_us, wall_us, peak, delay_us, where = _STATUS.unpack(message)
+        if magic != _MAGIC or stage != _STAGE_ENDED:
+            place = where.rstrip(b"\0").decode(errors="replace")
+            return {"reason": "failed", "message": f"{place}: {os.strerror(error)}", **sizes}
+        name = _REASONS.get(reason, "lost")
+        killed = wait_status & 0x7F == signal.SIGKILL
+        if run.over_output:
+            name = "output"
+        return {
+            "reason": name,
+            "wait_status": wait_status,
+            "cpu_s": cpu_us / 1e6,
+            "wall_s": wall_us / 1e6,
+            "memory_bytes": peak,
+            "delay_s": delay_us / 1e6,
+            "left": left,
+            "oom": killed and reason == 0 and self._saw_oom(run),
+            **sizes,
+        }
+
+    def _saw_oom(self, run: RunUnderWay) -> bool:
+        """Did the kernel kill for lack of memory since the run began? Asked when a run was killed by no one we know."""
+        before, self._oom_kills = run.oom_kills, read_oom_kills()
+        return before is not None and self._oom_kills is not None and self._oom_kills > before
+
+    # ---- The conversation's channel ----
+
+    def _watch_channel(self, run: RunUnderWay) -> None:
+        if run.channel is None:
+            return
+        fd = run.channel.fileno()
+        events = (0 if run.channel_paused else select.EPOLLIN) | (select.EPOLLOUT if run.to_channel else 0)
+        if fd in self._handlers:
+            self._epoll.modify(fd, events)
+        else:
+            self._watch(fd, events, lambda events: self._on_channel(run, events))
+
+    def _on_channel(self, run: RunUnderWay, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._pump_channel(run)
+        if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR) and run.channel is not None:
+            self._read_channel(run)
+
+    def _read_channel(self, run: RunUnderWay) -> bool:
+        """Pass one piece on; False when there is none."""
+        assert run.channel is not None  # noqa: S101
+        try:
+            data = run.channel.recv(_READ_BYTES)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._close_channel(run)
+            self._send({"done": "silent"})
+            return False
+        self._send({"done": "said"}, data)
+        if self._outbox_bytes > _OUTBOX_BYTES_MAX and run.channel is not None:
+            run.channel_paused = True
+            self._watch_channel(run)
+        return True
+
+    def _drain_channel(self, run: RunUnderWay) -> None:
+        for _ in range(64):
+            if run.channel is None or not self._read_channel(run):
+                return
+
+    def _say(self, run: RunUnderWay, data: bytes) -> None:
+        run.to_channel.append(data)
+        run.to_channel_bytes += len(data)
+        if run.to_channel_bytes > _CHANNEL_BACKLOG_BYTES_MAX:
+            self._close_channel(run)
+            self._send({"done": "silent"})
+            return
+        self._pump_channel(run)
+
+    def _pump_channel(self, run: RunUnderWay) -> None:
+        channel = run.channel
+        if channel is None:
+            return
+        try:
+            while run.to_channel:
+                data = run.to_channel[0]
+                sent = channel.send(data, socket.MSG_NOSIGNAL)
+                run.to_channel_bytes -= sent
+                if sent == len(data):
+                    run.to_channel.popleft()
+                else:
+                    run.to_channel[0] = data[sent:]
+            if run.hush_when_sent:
+                channel.shutdown(socket.SHUT_WR)
+                run.hush_when_sent = False
+        except BlockingIOError:
+            pass
+        except OSError:  # The candidate has closed its end; what it said before is still to be read.
+            run.to_channel.clear()
+            run.to_channel_bytes = 0
+        self._watch_channel(run)
+
+    def _close_channel(self, run: RunUnderWay) -> None:
+        if run.channel is not None:
+            self._unwatch(run.channel.fileno())
+            run.channel.close()
+            run.channel = None
+            run.to_channel.clear()
+
+    # ---- Spawners and facts ----
+
+    def _spawner(self, kind: str) -> Spawner:
+        known = self._spawners.get(kind)
+        if known is not None:
+            return known
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_SPAWNER_READY_S)
+        number = str(theirs.fileno())
+        if kind == "exec":
+            command = [f"{CODE}/launcher", "serve", number]
+        else:
+            command = [sys.executable, "-s", f"{CODE}/sandbox/agent/zygote.py", f"{CODE}/launcher.so", number, kind]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env=_SPAWNER_ENVIRONMENT,
+            cwd="/",
+        )
+        theirs.close()
+        if kind != "exec":
+            try:
+                ready = ours.recv(16)
+            except OSError as error:
+                raise SpawnerLost(f"{kind}: {error}") from error
+            if ready != b"ready":
+                raise SpawnerLost(f"{kind} did not start")
+        self._spawners[kind] = Spawner(process, ours)
+        return self._spawners[kind]
+
+    def _strangers(self) -> int:
+        """Processes of this jail that are neither the agent's nor pid 1: there should be none between candidates."""
+        known = {1, os.getpid(), os.getppid(), *(spawner.process.pid for spawner in self._spawners.values())}
+        count = 0
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) not in known:
+                try:
+                    with open(f"/proc/{name}/stat", "rb") as file:
+                        state = file.read().rpartition(b")")[2].split()[0]
+                except OSError:
+                    continue
+                if state not in (b"Z", b"X"):
+                    count += 1
+        return count
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "fds": len(os.listdir("/proc/self/fd")),
+            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "python": sys.version.split()[0],
+            "path": os.environ.get("PATH", os.defpath),
+            "oom_kills": read_oom_kills(),
+        }
+
+
+_SPAWNER_ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/box",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def read_oom_kills() -> int | None:
+    """How often the kernel killed for lack of memory in this jail's control group; None where it does not say."""
+    for path, word in (
+        ("/sys/fs/cgroup/memory.events", "oom_kill"),
+        ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
+    ):
+        try:
+            with open(path) as file:
+                for line in file:
+                    name, _, value = line.partition(" ")
+                    if name == word:
+                        return int(value)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _hide() -> None:
+    """Not dumpable: no process of the same user may trace us or read our memory."""
+    import ctypes
+
+    set_dumpable = 4
+    if ctypes.CDLL(None, use_errno=True).prctl(set_dumpable, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def main() -> None:
+    """Serve on standard input and output until the runner hangs up."""
+    _hide()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = _STACK_BYTES_MAX if hard == resource.RLIM_INFINITY else min(_STACK_BYTES_MAX, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))  # For the zygotes: the gap is fixed when they start.
+    # Frames travel on copies, so that a stray print cannot fall between them.
+    stdin_fd, stdout_fd = os.dup(0), os.dup(1)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    try:
+        Agent(stdin_fd, stdout_fd).serve()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # The runner is gone, which ends us as well as the end of its stream does.
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,670 @@
+/* Starts one run inside fresh namespaces, watches its limits from within, and says how it ended.
+ *
+ * Theory of operation. The agent keeps one "spawner" process per kind of run: this file as a program (`launcher
+ * serve FD`, for anything that is exec'ed) or as a library inside a warm Python interpreter (the zygote, whose fork
+ * *is* the candidate). Both read the same request from a SOCK_SEQPACKET socket and call spawn():
+ *
+ *     spawner ── clone(user, pid, mount, ipc, uts) ──▶ warden (pid 1) ── fork ──▶ candidate (pid 2) ── exec / Python
+ *
+ * The warden builds the run's world (fresh tmpfs over the agent's own folders and over /box, /tmp, /dev/shm; fresh
+ * /proc; a copy of the program), forks the candidate, and then does nothing but watch: it sleeps in poll() on a
+ * signalfd and on the status socket, and wakes on a timer to add up processor time and memory of every process in its
+ * pid namespace. At a limit, at the agent's word, or when the candidate ends, it kills everything else in the
+ * namespace, reaps it, and sends one struct status. When it exits the kernel destroys the namespaces with all that
+ * was in them. The agent holds a pidfd of the warden as a backstop.
+ *
+ * Why a warden inside: pid 1 ignores signals sent from its own namespace, sees every descendant however often it
+ * forked or called setsid, is told of each death, and its end is everybody's end. It is not dumpable, so the
+ * candidate, though of the same user, can neither trace it nor read its memory.
+ *
+ * Not covered here: output limits (the agent counts the bytes it reads), the network (the jail's namespace has none),
+ * and memory that no process maps any more (a control group of the jail bounds that, where there is one).
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REQUEST_MAGIC 0x54534c31u /* "TSL1" */
+#define REQUEST_BYTES_MAX (192 * 1024)
+#define ARGUMENTS_MAX 4096
+#define FDS_MAX 8
+
+/* Request flags; which descriptors follow, in this order after stdin, stdout, stderr and status. */
+#define HAS_PROGRAM 1u /* A folder copied into /box: the program's own files. */
+#define HAS_FILES 2u   /* A second folder copied over it: the files of this run only. */
+#define HAS_COLLECT 4u /* A folder that regular files of /box are copied to after an exit with status 0. */
+#define HAS_CHANNEL 8u /* The conversation's socket; becomes descriptor 3. */
+
+struct request {
+    uint32_t magic, flags;
+    uint64_t cpu_us, wall_us, memory_bytes, file_bytes, stack_bytes, data_bytes;
+    uint32_t processes, open_files, inodes, argument_count, environment_count, filter_count;
+    /* Then: filter_count struct sock_filter, argument_count strings, environment_count strings, each ended by NUL. */
+};
+
+enum stage { STAGE_FAILED = 1, STAGE_ENDED = 2 };
+enum reason { REASON_NONE = 0, REASON_CPU = 1, REASON_WALL = 2, REASON_MEMORY = 3, REASON_ASKED = 4, REASON_COLLECT = 5 };
+
+struct status {
+    uint32_t magic, stage;
+    int32_t error, wait_status;
+    uint32_t reason, processes_left;
+    uint64_t cpu_us, wall_us, peak_bytes, delay_us;
+    char where[32];
+};
+
+struct parsed {
+    struct request head;
+    struct sock_filter *filter;
+    char *arguments[ARGUMENTS_MAX + 1];
+    char *environment[ARGUMENTS_MAX + 1];
+    int fds[FDS_MAX];
+    int fd_count;
+};
+
+static uint64_t now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static void report(int fd, const struct status *status) {
+    while (send(fd, status, sizeof *status, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+/* The run never began: say which step refused, so that it becomes a fault and not a verdict. */
+static void fail(int fd, const char *where) {
+    struct status status;
+    memset(&status, 0, sizeof status);
+    status.magic = REQUEST_MAGIC;
+    status.stage = STAGE_FAILED;
+    status.error = errno;
+    snprintf(status.where, sizeof status.where, "%s", where);
+    report(fd, &status);
+    _exit(70);
+}
+
+static int write_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t n = write(fd, text, strlen(text));
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* ---- Copying: never follows a link, never blocks on a fifo, bounded in count, bytes and depth. ---- */
+
+struct budget {
+    uint64_t bytes;
+    uint32_t entries;
+};
+
+static int copy_bytes(int from, int to, uint64_t size) {
+    static char buffer[1 << 16];
+    while (size > 0) {
+        ssize_t n = read(from, buffer, size < sizeof buffer ? size : sizeof buffer);
+        if (n < 0) return -1;
+        if (n == 0) break;
+        for (ssize_t done = 0; done < n;) {
+            ssize_t m = write(to, buffer + done, (size_t)(n - done));
+            if (m < 0) return -1;
+            done += m;
+        }
+        size -= (uint64_t)n;
+    }
+    return 0;
+}
+
+/* A copy replaces what has the same name: files of one run win over the program's. */
+static int copy_file(int from_folder, int to_folder, const char *name, struct budget *budget) {
+    int from = openat(from_folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (from < 0) return errno == ELOOP || errno == ENXIO ? 0 : -1;
+    struct stat facts;
+    int result = 0;
+    if (fstat(from, &facts) < 0) {
+        result = -1;
+    } else if (S_ISREG(facts.st_mode)) {
+        if ((uint64_t)facts.st_size > budget->bytes) {
+            errno = EFBIG;
+            result = -1;
+        } else {
+            budget->bytes -= (uint64_t)facts.st_size;
+            unlinkat(to_folder, name, 0);
+            int to = openat(to_folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+            if (to < 0) {
+                result = -1;
+            } else {
+                result = copy_bytes(from, to, (uint64_t)facts.st_size);
+                if (result == 0) result = fchmod(to, (facts.st_mode & 0111) ? 0755 : 0644);
+                close(to);
+            }
+        }
+    }
+    int saved = errno;
+    close(from);
+    errno = saved;
+    return result;
+}
+
+static int copy_tree(int from, int to, int depth, struct budget *budget) {
+    if (depth > 16) {
+        errno = ELOOP;
+        return -1;
+    }
+    int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (again < 0) return -1;
+    DIR *folder = fdopendir(again);
+    if (!folder) {
+        close(again);
+        return -1;
+    }
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(folder))) {
+        const char *name = entry->d_name;
+        if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
+        if (budget->entries == 0) {
+            errno = ENFILE;
+            result = -1;
+            break;
+        }
+        budget->entries--;
+        struct stat facts;
+        if (fstatat(from, name, &facts, AT_SYMLINK_NOFOLLOW) < 0) {
+            result = -1;
+        } else if (S_ISDIR(facts.st_mode)) {
+            if (mkdirat(to, name, 0755) < 0 && errno != EEXIST) {
+                result = -1;
+                break;
+            }
+            int a = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            int b = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            result = a < 0 || b < 0 ? -1 : copy_tree(a, b, depth + 1, budget);
+            int saved = errno;
+            if (a >= 0) close(a);
+            if (b >= 0) close(b);
+            errno = saved;
+        } else if (S_ISREG(facts.st_mode)) {
+            result = copy_file(from, to, name, budget);
+        } /* Links, sockets, fifos and devices are left behind. */
+    }
+    int saved = errno;
+    closedir(folder);
+    errno = saved;
+    return result;
+}
+
+/* ---- Watching ---- */
+
+struct usage {
+    uint64_t cpu_us, memory_bytes, delay_us;
+    uint32_t processes;
+};
+
+static long ticks_per_s;
+
+static ssize_t read_at(int folder, const char *path, char *buffer, size_t size) {
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t n = read(fd, buffer, size - 1);
+    close(fd);
+    if (n < 0) return -1;
+    buffer[n] = 0;
+    return n;
+}
+
+static uint64_t field_kb(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    return at ? strtoull(at + strlen(name), NULL, 10) * 1024u : 0;
+}
+
+/* Adds up every process of the namespace but this one. `precise` divides shared pages among their sharers, which
+ * costs a walk over the page tables, so it is asked for only before a memory verdict. */
+static void measure(int proc, struct usage *usage, int precise) {
+    static char text[4096], path[64];
+    memset(usage, 0, sizeof *usage);
+    int again = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    if (!folder) {
+        if (again >= 0) close(again);
+        return;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(folder))) {
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !strcmp(entry->d_name, "1")) continue;
+        usage->processes++;
+        snprintf(path, sizeof path, "%.16s/stat", entry->d_name);
+        if (read_at(proc, path, text, sizeof text) > 0) {
+            /* Fields after the name, which may itself hold spaces and parentheses. */
+            char *at = strrchr(text, ')');
+            unsigned long long user = 0, system = 0;
+            long long child_user = 0, child_system = 0;
+            if (at && sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &user, &system,
+                             &child_user, &child_system) == 4)
+                usage->cpu_us += (user + system + (uint64_t)child_user + (uint64_t)child_system) * 1000000u /
+                                 (uint64_t)ticks_per_s;
+        }
+        snprintf(path, sizeof path, "%.16s/schedstat", entry->d_name);
+        if (read_at(proc, path, text, sizeof text) > 0) {
+            unsigned long long ran = 0, waited = 0;
+            if (sscanf(text, "%llu %llu", &ran, &waited) == 2) usage->delay_us += waited / 1000u;
+        }
+        uint64_t bytes = 0;
+        if (precise) {
+            snprintf(path, sizeof path, "%.16s/smaps_rollup", entry->d_name);
+            if (read_at(proc, path, text, sizeof text) > 0)
+                bytes = field_kb(text, "\nPss_Anon:") + field_kb(text, "\nPss_Shmem:");
+        }
+        if (bytes == 0) {
+            snprintf(path, sizeof path, "%.16s/status", entry->d_name);
+            if (read_at(proc, path, text, sizeof text) > 0)
+                bytes = field_kb(text, "\nRssAnon:") + field_kb(text, "\nRssShmem:");
+        }
+        usage->memory_bytes += bytes;
+    }
+    closedir(folder);
+}
+
+static uint64_t reaped_cpu_us(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
+           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* ---- The warden: pid 1 of the run ---- */
+
+static void keep_capabilities(uint64_t wanted) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2];
+    memset(data, 0, sizeof data);
+    data[0].effective = data[0].permitted = (uint32_t)wanted;
+    data[1].effective = data[1].permitted = (uint32_t)(wanted >> 32);
+    syscall(SYS_capset, &header, data);
+}
+
+static void bind_or_fail(int status_fd, const char *from, const char *to) {
+    if (mount(from, to, NULL, MS_BIND, NULL) < 0) fail(status_fd, to);
+}
+
+/* Fresh files, processes and names; returns a descriptor of the namespace's own /proc. */
+static int build_world(const struct parsed *request, uid_t uid, gid_t gid, int status_fd, int *box) {
+    char text[128];
+    /* The maps can be written only while /proc/self belongs to us, that is, while we are dumpable. */
+    prctl(PR_SET_DUMPABLE, 1);
+    if (write_text("/proc/self/setgroups", "deny") < 0 && errno != ENOENT) fail(status_fd, "setgroups");
+    snprintf(text, sizeof text, "1000 %u 1", (unsigned)uid);
+    if (write_text("/proc/self/uid_map", text) < 0) fail(status_fd, "uid_map");
+    snprintf(text, sizeof text, "1000 %u 1", (unsigned)gid);
+    if (write_text("/proc/self/gid_map", text) < 0) fail(status_fd, "gid_map");
+    prctl(PR_SET_DUMPABLE, 0);
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail(status_fd, "private");
+    snprintf(text, sizeof text, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)request->head.file_bytes,
+             request->head.inodes);
+    if (mount("tmpfs", "/jail", "tmpfs", MS_NOSUID | MS_NODEV, text) < 0) fail(status_fd, "tmpfs");
+    if (mkdir("/jail/box", 0755) < 0 || mkdir("/jail/tmp", 01777) < 0 || mkdir("/jail/shm", 01777) < 0 ||
+        mkdir("/jail/none", 0555) < 0 || chmod("/jail/tmp", 01777) < 0 || chmod("/jail/shm", 01777) < 0)
+        fail(status_fd, "folders");
+    bind_or_fail(status_fd, "/jail/box", "/box");
+    bind_or_fail(status_fd, "/jail/tmp", "/tmp");
+    bind_or_fail(status_fd, "/jail/shm", "/dev/shm");
+    bind_or_fail(status_fd, "/jail/none", "/touchstone");
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) fail(status_fd, "proc");
+    if (sethostname("sandbox", 7) < 0) fail(status_fd, "hostname");
+
+    *box = open("/box", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*box < 0) fail(status_fd, "box");
+    struct budget budget = {1ull << 40, 100000};
+    int next = 4;
+    if (request->head.flags & HAS_PROGRAM)
+        if (copy_tree(request->fds[next++], *box, 0, &budget) < 0) fail(status_fd, "copy program");
+    if (request->head.flags & HAS_FILES)
+        if (copy_tree(request->fds[next++], *box, 0, &budget) < 0) fail(status_fd, "copy files");
+    if (chdir("/box") < 0) fail(status_fd, "chdir");
+    int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0) fail(status_fd, "open proc");
+    return proc;
+}
+
+static void limit(int status_fd, int which, uint64_t soft, uint64_t hard) {
+    struct rlimit value = {soft, hard};
+    if (setrlimit(which, &value) < 0) fail(status_fd, "rlimit");
+}
+
+/* Everything that is taken away from the candidate before its first instruction. */
+static void confine(const struct parsed *request, int status_fd) {
+    const struct request *head = &request->head;
+    sigset_t none;
+    setsid();
+    write_text("/proc/self/oom_score_adj", "1000"); /* Should the kernel run out of memory, this dies, not the agent. */
+
+    uint64_t cpu_s = head->cpu_us / 1000000u + 2;
+    limit(status_fd, RLIMIT_CPU, cpu_s, cpu_s + 1); /* A backstop: the warden counts exactly. */
+    limit(status_fd, RLIMIT_CORE, 0, 0);
+    limit(status_fd, RLIMIT_FSIZE, head->file_bytes, head->file_bytes);
+    limit(status_fd, RLIMIT_STACK, head->stack_bytes, head->stack_bytes);
+    if (head->data_bytes) limit(status_fd, RLIMIT_DATA, head->data_bytes, head->data_bytes);
+    limit(status_fd, RLIMIT_NOFILE, head->open_files, head->open_files);
+    limit(status_fd, RLIMIT_MEMLOCK, 0, 0);
+    limit(status_fd, RLIMIT_MSGQUEUE, 0, 0);
+    limit(status_fd, RLIMIT_NICE, 0, 0);
+    limit(status_fd, RLIMIT_RTPRIO, 0, 0);
+    limit(status_fd, RLIMIT_NPROC, head->processes + 1u, head->processes + 1u); /* The warden counts as one. */
+
+    int channel = -1;
+    if (head->flags & HAS_CHANNEL) channel = request->fds[request->fd_count - 1];
+    /* The sources all lie above 9, so that none is overwritten before it is used. */
+    if (dup2(request->fds[0], 0) < 0 || dup2(request->fds[1], 1) < 0 || dup2(request->fds[2], 2) < 0)
+        fail(status_fd, "dup2");
+    if (channel >= 0 && dup2(channel, 3) < 0) fail(status_fd, "dup2 channel");
+    /* From here on nothing can be reported any more: failures end the process with a status of their own. */
+    if (syscall(SYS_close_range, channel >= 0 ? 4u : 3u, ~0u, 0) < 0) _exit(71);
+
+    for (int capability = 0; capability < 64; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    keep_capabilities(0);
+    umask(022);
+    prctl(PR_SET_DUMPABLE, 1); /* Its own memory is its own: without this /dev/stdin cannot be opened. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) _exit(71);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    struct sock_fprog program = {(unsigned short)head->filter_count, request->filter};
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0) _exit(71);
+}
+
+static void kill_and_reap(int main_pid, int *wait_status, int *main_seen) {
+    for (;;) {
+        kill(-1, SIGKILL);
+        int status;
+        pid_t pid = wait4(-1, &status, __WALL, NULL);
+        if (pid < 0 && errno == ECHILD) return;
+        if (pid == main_pid) {
+            *wait_status = status;
+            *main_seen = 1;
+        }
+    }
+}
+
+/* Watches until the candidate ends or must end; never returns. */
+static void watch(const struct parsed *request, int main_pid, int status_fd, int proc, int box) {
+    const struct request *head = &request->head;
+    struct status result;
+    struct usage usage;
+    int main_seen = 0;
+    uint64_t started = now_us(), seen_cpu = 0, interval = 5000;
+    memset(&result, 0, sizeof result);
+    result.magic = REQUEST_MAGIC;
+    result.stage = STAGE_ENDED;
+
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    int deaths = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (deaths < 0) fail(status_fd, "signalfd");
+    keep_capabilities((1ull << CAP_SYS_PTRACE) | (1ull << CAP_KILL));
+
+    uint64_t next_look = started + interval;
+    while (!main_seen && result.reason == REASON_NONE) {
+        uint64_t now = now_us();
+        if (now - started >= head->wall_us) {
+            result.reason = REASON_WALL;
+            measure(proc, &usage, 0);
+            if (usage.delay_us > result.delay_us) result.delay_us = usage.delay_us;
+            break;
+        }
+        if (now >= next_look) {
+            measure(proc, &usage, 0);
+            uint64_t cpu = usage.cpu_us + reaped_cpu_us();
+            if (cpu > seen_cpu) seen_cpu = cpu;
+            if (usage.delay_us > result.delay_us) result.delay_us = usage.delay_us;
+            if (usage.memory_bytes > head->memory_bytes && usage.processes > 1) measure(proc, &usage, 1);
+            if (usage.memory_bytes > result.peak_bytes) result.peak_bytes = usage.memory_bytes;
+            if (usage.memory_bytes > head->memory_bytes) {
+                result.reason = REASON_MEMORY;
+                break;
+            }
+            if (seen_cpu >= head->cpu_us) {
+                result.reason = REASON_CPU;
+                break;
+            }
+            /* Looking must not cost more than a few hundredths of the time it is paid for. */
+            uint64_t cost = now_us() - now;
+            interval = now - started < 200000 ? 10000 : 20000;
+            if (usage.memory_bytes > head->memory_bytes / 2) interval = 5000;
+            if (interval < cost * 20) interval = cost * 20;
+            next_look = now_us() + interval;
+        }
+        uint64_t until = started + head->wall_us < next_look ? started + head->wall_us : next_look;
+        now = now_us();
+        uint64_t left = until > now ? until - now : 0;
+        struct timespec wait = {(time_t)(left / 1000000u), (long)(left % 1000000u) * 1000};
+        struct pollfd polled[2] = {{deaths, POLLIN, 0}, {status_fd, POLLIN, 0}};
+        if (ppoll(polled, 2, &wait, NULL) <= 0) continue;
+        if (polled[1].revents) { /* A message means "kill", an end of file that the agent is gone: the same to us. */
+            result.reason = REASON_ASKED;
+            break;
+        }
+        if (polled[0].revents) {
+            struct signalfd_siginfo unused;
+            while (read(deaths, &unused, sizeof unused) > 0) {
+            }
+            int status;
+            pid_t pid;
+            while ((pid = wait4(-1, &status, WNOHANG | __WALL, NULL)) > 0)
+                if (pid == main_pid) {
+                    result.wait_status = status;
+                    main_seen = 1;
+                    break;
+                }
+        }
+    }
+    uint64_t ended = now_us();
+    if (main_seen) { /* What it left behind ends with it. */
+        measure(proc, &usage, 0);
+        result.processes_left = usage.processes;
+    }
+    kill_and_reap(main_pid, &result.wait_status, &main_seen);
+    struct rusage total;
+    getrusage(RUSAGE_CHILDREN, &total);
+    result.cpu_us = reaped_cpu_us();
+    if (seen_cpu > result.cpu_us) result.cpu_us = seen_cpu; /* Children of one that ignores SIGCHLD are not in rusage. */
+    result.wall_us = ended - started;
+    uint64_t resident = (uint64_t)total.ru_maxrss * 1024u;
+    if (resident > result.peak_bytes) result.peak_bytes = resident;
+    if (result.reason == REASON_NONE && result.cpu_us > head->cpu_us) result.reason = REASON_CPU;
+    /* The peak counts pages of files (libraries) too, hence the allowance; it catches what grew between two looks. */
+    if (result.reason == REASON_NONE && resident > head->memory_bytes + (128u << 20)) result.reason = REASON_MEMORY;
+
+    if ((head->flags & HAS_COLLECT) && result.reason == REASON_NONE && WIFEXITED(result.wait_status) &&
+        WEXITSTATUS(result.wait_status) == 0) {
+        struct budget budget = {head->file_bytes, 2000};
+        int collect = request->fds[request->fd_count - 1 - ((head->flags & HAS_CHANNEL) ? 1 : 0)];
+        if (copy_tree(box, collect, 0, &budget) < 0) {
+            result.reason = REASON_COLLECT;
+            result.error = errno;
+        }
+    }
+    report(status_fd, &result);
+    _exit(0);
+}
+
+/* ---- Requests ---- */
+
+static char request_bytes[REQUEST_BYTES_MAX];
+static struct parsed current;
+
+static int parse(struct parsed *request, size_t size) {
+    if (size < sizeof request->head) return -1;
+    memcpy(&request->head, request_bytes, sizeof request->head);
+    const struct request *head = &request->head;
+    if (head->magic != REQUEST_MAGIC || head->filter_count > 4096) return -1;
+    if (head->argument_count == 0 || head->argument_count > ARGUMENTS_MAX || head->environment_count > ARGUMENTS_MAX)
+        return -1;
+    size_t at = sizeof request->head, filter_size = head->filter_count * sizeof(struct sock_filter);
+    if (size < at + filter_size || request_bytes[size - 1] != 0) return -1;
+    request->filter = (struct sock_filter *)(request_bytes + at);
+    at += filter_size;
+    for (uint32_t i = 0; i < head->argument_count + head->environment_count; i++) {
+        if (at >= size) return -1;
+        char **slot = i < head->argument_count ? &request->arguments[i]
+                                               : &request->environment[i - head->argument_count];
+        *slot = request_bytes + at;
+        at += strlen(request_bytes + at) + 1;
+    }
+    request->arguments[head->argument_count] = NULL;
+    request->environment[head->environment_count] = NULL;
+    int wanted = 4 + !!(head->flags & HAS_PROGRAM) + !!(head->flags & HAS_FILES) + !!(head->flags & HAS_COLLECT) +
+                 !!(head->flags & HAS_CHANNEL);
+    return wanted == request->fd_count ? 0 : -1;
+}
+
+static ssize_t receive(int sock, struct parsed *request) {
+    char control[CMSG_SPACE(sizeof(int) * FDS_MAX)];
+    struct iovec part = {request_bytes, sizeof request_bytes};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t size;
+    do {
+        size = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+    } while (size < 0 && errno == EINTR);
+    request->fd_count = 0;
+    if (size <= 0) return size;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            int count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+            for (int i = 0; i < count && request->fd_count < FDS_MAX; i++) {
+                int fd;
+                memcpy(&fd, CMSG_DATA(c) + sizeof(int) * (size_t)i, sizeof fd);
+                if (fd < 10) { /* Out of the way of 0 to 3, see confine(). */
+                    int higher = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+                    close(fd);
+                    fd = higher;
+                }
+                request->fds[request->fd_count++] = fd;
+            }
+        }
+    return size;
+}
+
+/* The answer to a request: 0 and a pidfd of the warden, or an error number. */
+static int answer(int sock, int32_t error, int pidfd) {
+    char control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {&error, sizeof error};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (pidfd >= 0) {
+        memset(control, 0, sizeof control);
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &pidfd, sizeof(int));
+    }
+    ssize_t n;
+    do {
+        n = sendmsg(sock, &message, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -1 : 0;
+}
+
+/* Takes one request and starts it.
+ * Returns 0 in the spawner, 1 in the candidate (confined, in /box, on its own descriptors), -1 when the agent is gone.
+ */
+int touchstone_next(int sock) {
+    ssize_t size = receive(sock, &current);
+    if (size <= 0) return -1;
+    if (parse(&current, (size_t)size) < 0) {
+        for (int i = 0; i < current.fd_count; i++) close(current.fds[i]);
+        return answer(sock, EINVAL, -1);
+    }
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+    int pidfd = -1;
+    long pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | SIGCHLD,
+                       NULL, &pidfd, NULL, 0);
+    if (pid != 0) {
+        int error = pid < 0 ? errno : 0;
+        for (int i = 0; i < current.fd_count; i++) close(current.fds[i]);
+        int sent = answer(sock, error, pidfd);
+        if (pidfd >= 0) close(pidfd);
+        return sent;
+    }
+
+    /* We are the warden. */
+    int status_fd = current.fds[3], box = -1;
+    close(sock);
+    signal(SIGCHLD, SIG_DFL);
+    setsid();
+    prctl(PR_SET_NAME, "warden", 0, 0, 0);
+    ticks_per_s = sysconf(_SC_CLK_TCK);
+    int proc = build_world(&current, uid, gid, status_fd, &box);
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    pid_t candidate = fork();
+    if (candidate < 0) fail(status_fd, "fork");
+    if (candidate == 0) {
+        confine(&current, status_fd);
+        return 1;
+    }
+    /* The candidate's ends of its pipes must not stay open here, or the agent would never see them close. */
+    for (int i = 0; i < 3; i++) close(current.fds[i]);
+    if (current.head.flags & HAS_CHANNEL) close(current.fds[current.fd_count - 1]);
+    watch(&current, candidate, status_fd, proc, box);
+    return -1; /* Not reached. */
+}
+
+int touchstone_argument_count(void) { return (int)current.head.argument_count; }
+const char *touchstone_argument(int i) { return current.arguments[i]; }
+int touchstone_environment_count(void) { return (int)current.head.environment_count; }
+const char *touchstone_environment(int i) { return current.environment[i]; }
+
+/* Called once by a spawner: its wardens are reaped by the kernel, it is found by nobody, it holds nothing. */
+void touchstone_become_spawner(void) {
+    signal(SIGCHLD, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+#ifdef TOUCHSTONE_PROGRAM
+int main(int argc, char **argv) {
+    if (argc != 3 || strcmp(argv[1], "serve")) {
+        fputs("usage: launcher serve FD\n", stderr);
+        return 64;
+    }
+    int sock = atoi(argv[2]);
+    touchstone_become_spawner();
+    int role;
+    while ((role = touchstone_next(sock)) == 0) {
+    }
+    if (role < 0) return 0;
+    execve(current.arguments[0], current.arguments, current.environment);
+    dprintf(2, "cannot execute %s: %s\n", current.arguments[0], strerror(errno));
+    _exit(127);
+}
+#endif

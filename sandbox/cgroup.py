@@ -1,0 +1,108 @@
+"""A control group around a bubblewrap jail, where this process may make one: the wall behind the warden's counting.
+
+It bounds memory that no process maps, and the moments between two looks of the warden. Version 2 needs a delegated
+group, version 1 a writable hierarchy, as root has. Where neither is to be had nothing is made, and `isolation` says so.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_PROCESSES_MAX = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class JailCgroup:
+    """The groups made for one jail; none is fine."""
+
+    folders: tuple[Path, ...] = ()
+    limits_memory: bool = False
+
+    @staticmethod
+    def make(name: str, memory_bytes: int | None) -> "JailCgroup":
+        """Make the groups this process may make.
+
+        Args:
+            name: the group's name, unique on the host.
+            memory_bytes: bound on memory; None makes no group.
+        """
+        if memory_bytes is None:
+            return JailCgroup()
+        if (_ROOT / "cgroup.controllers").exists():
+            return _make_v2(name, memory_bytes)
+        return _make_v1(name, memory_bytes)
+
+    @property
+    def process_files(self) -> tuple[Path, ...]:
+        """Writing its own id to each of these moves a process in."""
+        return tuple(folder / "cgroup.procs" for folder in self.folders)
+
+    def add(self, pid: int) -> None:
+        """Move a process in. Its later children are born inside."""
+        for file in self.process_files:
+            with contextlib.suppress(OSError):
+                file.write_text(str(pid))
+
+    def remove(self) -> None:
+        """Remove the groups, once their processes are gone."""
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def oom_kills(self) -> int:
+        """How often the kernel killed inside for lack of memory."""
+        for folder in self.folders:
+            for file in ("memory.events", "memory.oom_control"):
+                with contextlib.suppress(OSError, ValueError):
+                    for line in (folder / file).read_text().splitlines():
+                        word, _, value = line.partition(" ")
+                        if word == "oom_kill":
+                            return int(value)
+        return 0
+
+
+def _make_v1(name: str, memory_bytes: int) -> JailCgroup:
+    folders: list[Path] = []
+    limits_memory = False
+    for controller, file, value in (
+        ("memory", "memory.limit_in_bytes", memory_bytes),
+        ("pids", "pids.max", _PROCESSES_MAX),
+    ):
+        folder = _ROOT / controller / name
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        folders.append(folder)
+        try:
+            (folder / file).write_text(str(value))
+        except OSError:
+            continue
+        limits_memory = limits_memory or controller == "memory"
+        with contextlib.suppress(OSError):  # Where swap is counted, it may not serve as a way round.
+            if controller == "memory":
+                (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
+    return JailCgroup(tuple(folders), limits_memory)
+
+
+def _make_v2(name: str, memory_bytes: int) -> JailCgroup:
+    own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2].lstrip("/")
+    # A sibling rather than a child: version 2 has no processes in inner groups.
+    for parent in dict.fromkeys(((_ROOT / own).parent, _ROOT / own, _ROOT)):
+        if not parent.is_relative_to(_ROOT) or not os.access(parent, os.W_OK):
+            continue
+        folder = parent / name
+        try:
+            folder.mkdir()
+            (folder / "memory.max").write_text(str(memory_bytes))
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            continue
+        for file, value in (("memory.swap.max", "0"), ("pids.max", str(_PROCESSES_MAX))):
+            with contextlib.suppress(OSError):
+                (folder / file).write_text(value)
+        return JailCgroup((folder,), True)
+    return JailCgroup()

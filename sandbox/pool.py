@@ -1,0 +1,659 @@
+"""Warm jails, lent to one candidate at a time: the real Runner.
+
+Theory of operation. A keeper thread makes jails and closes them, so that nobody waits for either on the way to a
+verdict. A candidate borrows a jail for its life; given back, the jail is checked and lent again, or replaced after so
+many candidates or any anomaly (a stray process, a frame out of turn, a run that could not be set up). A run holds one
+of the host's admission slots while it goes on. What fails through us is tried again on another jail, a bounded number
+of times, and then raised.
+
+`open_runner` chooses the kind of jail. There is no unisolated kind.
+"""
+
+import hashlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from sandbox.admission import Admission
+from sandbox.errors import JailLost, JailUnavailable, LanguageUnavailable, SandboxFault
+from sandbox.jail import Jail
+from sandbox.languages import Placed, place, read_languages
+from sandbox.limits import MIB, Limits
+from sandbox.protocol import Frame
+from sandbox.run import Ended, Program, Run, RunOutcome
+from sandbox.session import Session, WardenLost
+
+COMPILE_LIMITS = Limits(
+    cpu_s=10.0, memory_bytes=2048 * MIB, output_bytes=256 * 1024, processes=128, file_bytes=256 * MIB
+)
+CANDIDATES_PER_JAIL = 200
+JAIL_MEMORY_BYTES = 4096 * MIB
+
+_BIRTH_S = 60.0
+_LEND_S = 600.0
+_TRIES = 3
+_CHECK_EVERY_S = 60.0
+_CHUNK_RUNS_MAX = 16
+_CHUNK_BYTES_MAX = 16 * MIB
+_QUICK_S = 0.02
+_MESSAGE_BYTES_MAX = 64 * MIB
+_SIGKILL = 9
+
+
+@dataclass(slots=True)
+class _Warm:
+    """A jail of the pool, and how worn it is."""
+
+    session: Session
+    candidates: int = 0
+    checked: float = 0.0
+
+
+class Keeper:
+    """The thread that makes and closes jails, for as long as the pool lives.
+
+    One thread for all of it, because bubblewrap dies with the thread that started it.
+    """
+
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name="jail-keeper", daemon=True)
+        self._thread.start()
+
+    def ask(self, work: Callable[[], None]) -> None:
+        """Do this soon."""
+        self._work.put(work)
+
+    def finish(self) -> None:
+        """Do what was asked, then end."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+
+class JailPool:
+    """Warm jails by number. `lend` gives one, `give_back` takes it in again."""
+
+    def __init__(self, make: Callable[[], Jail], jails: int, candidates_per_jail: int) -> None:
+        """Make the first jail now, the rest in the background.
+
+        Args:
+            make: starts a jail.
+            jails: how many are kept warm, at least 1; a thread that holds one may make the pool grow to twice that.
+            candidates_per_jail: after so many a jail is replaced.
+        Raises: JailUnavailable when not even one can be started.
+        """
+        self._make = make
+        self._jails = jails
+        self._candidates_per_jail = candidates_per_jail
+        self._changed = threading.Condition()
+        self._idle: list[_Warm] = []
+        self._total = 0
+        self._failure: SandboxFault | None = None
+        self._closed = False
+        self._held = threading.local()
+        self._keeper = Keeper()
+        first: queue.SimpleQueue[SandboxFault | None] = queue.SimpleQueue()
+        self._total += 1
+        self._keeper.ask(lambda: first.put(self._add_jail()))
+        failure = first.get()
+        if failure is not None:
+            self.close()
+            raise JailUnavailable(str(failure)) from failure
+        for _ in range(jails - 1):
+            self._grow()
+        with self._changed:
+            self.isolation = self._idle[0].session.jail.isolation
+            self.programs: Mapping[str, str] = self._idle[0].session.programs
+
+    def lend(self) -> _Warm:
+        """A jail for one candidate; waits for one.
+
+        Raises: JailUnavailable when none can be made, or none came free in time.
+        """
+        held: int = getattr(self._held, "count", 0)
+        deadline = time.monotonic() + _LEND_S
+        while True:
+            with self._changed:
+                while not self._idle:
+                    if self._closed:
+                        raise JailUnavailable("the runner is closed")
+                    # Case 1: replacements keep failing: say why, and let the next caller try afresh.
+                    if self._failure is not None and self._total == 0:
+                        failure, self._failure = self._failure, None
+                        self._total += 1
+                        self._keeper.ask(self._add_jail_quietly)
+                        raise JailUnavailable(f"no jail can be started: {failure}") from failure
+                    # Case 2: a thread that holds a jail must not wait for itself.
+                    if held and self._total < 2 * self._jails:
+                        self._total += 1
+                        self._keeper.ask(self._add_jail_quietly)
+                    # Case 3: all are lent, or on their way.
+                    if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                        raise JailUnavailable(f"no jail came free in {_LEND_S:.0f} s")
+                warm = self._idle.pop()
+            if time.monotonic() - warm.checked < _CHECK_EVERY_S or self._is_sound(warm):
+                warm.candidates += 1
+                self._held.count = held + 1
+                return warm
+            self._discard(warm)
+
+    def give_back(self, warm: _Warm) -> None:
+        """Take a jail in again, or have it replaced."""
+        self._held.count = max(0, getattr(self._held, "count", 1) - 1)
+        if warm.session.broken or warm.candidates >= self._candidates_per_jail:
+            self._discard(warm)
+            return
+        with self._changed:
+            surplus = self._closed or (self._total > self._jails and len(self._idle) >= self._jails)
+            if not surplus:
+                self._idle.append(warm)
+                self._changed.notify()
+                return
+            self._total -= 1
+        self._keeper.ask(warm.session.jail.close)
+
+    def close(self) -> None:
+        """End every idle jail; lent ones end when they are given back."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._total -= len(idle)
+            self._changed.notify_all()
+        for warm in idle:
+            self._keeper.ask(warm.session.jail.close)
+        self._keeper.finish()
+
+    def _grow(self) -> None:
+        with self._changed:
+            self._total += 1
+        self._keeper.ask(self._add_jail_quietly)
+
+    def _discard(self, warm: _Warm) -> None:
+        """Off the hot path: the keeper closes the old one and makes a new one."""
+        with self._changed:
+            if self._closed:
+                self._total -= 1
+                closed = True
+            else:
+                closed = False
+        if closed:
+            warm.session.jail.close()
+            return
+        self._keeper.ask(self._add_jail_quietly)  # The new one first: someone may be waiting for it.
+        self._keeper.ask(warm.session.jail.close)
+
+    def _add_jail_quietly(self) -> None:
+        self._add_jail()
+
+    def _add_jail(self) -> SandboxFault | None:
+        """In the keeper's thread: make a jail and prove it. Returns why it failed, None when it did not."""
+        failure: SandboxFault | None = None
+        for _ in range(_TRIES):
+            with self._changed:
+                if self._closed:
+                    break
+            try:
+                warm = self._birth()
+            except SandboxFault as fault:
+                failure = fault
+                continue
+            if self._welcome(warm):
+                return None
+            warm.session.jail.close()
+            break
+        with self._changed:
+            self._total -= 1
+            self._failure = failure or JailUnavailable("the runner is closed")
+            self._changed.notify_all()
+        return self._failure
+
+    def _welcome(self, warm: _Warm) -> bool:
+        with self._changed:
+            if self._closed:
+                return False
+            self._failure = None
+            self._idle.append(warm)
+            self._changed.notify()
+            return True
+
+    def _birth(self) -> _Warm:
+        jail = self._make()
+        session = Session(jail)
+        try:
+            session.greet(_BIRTH_S, [need for language in read_languages().values() for need in language.needs])
+            warm = _Warm(session)
+            sound = self._is_sound(warm, thorough=True)
+        except BaseException:
+            jail.close()
+            raise
+        if not sound:
+            jail.close()
+            raise JailUnavailable(f"{jail.name} fails its canary")
+        return warm
+
+    def _is_sound(self, warm: _Warm, thorough: bool = False) -> bool:
+        """Run programs with known ends; a jail that gets one wrong is not used."""
+        warm.checked = time.monotonic()
+        limits = Limits(cpu_s=5.0, wall_s=20.0)
+        brief = Limits(cpu_s=0.05, wall_s=20.0)
+        checks: list[tuple[bytes, Limits, tuple[Ended, int | None, bytes]]] = [
+            (_CANARY_WORKS, limits, (Ended.EXITED, 0, b"42\n"))
+        ]
+        if thorough:
+            checks.append((_CANARY_FAILS, limits, (Ended.EXITED, 3, b"no\n")))
+            checks.append((_CANARY_SPINS, brief, (Ended.TIME_LIMIT, None, b"")))
+        try:
+            for source, bound, expected in checks:
+                placed = place(Program("python", {"main.py": source}), read_languages()["python"])
+                warm.session.open(placed, limits, "")
+                warm.session.start(placed, 0, Run(stdin=b"21\n"), bound)
+                outcome, _ = warm.session.outcome(0, bound)
+                found = (outcome.ended, outcome.exit_code, outcome.stdout)
+                if not warm.session.close() or found != expected:
+                    return False
+        except SandboxFault:
+            if thorough:
+                raise
+            return False
+        return True
+
+
+_CANARY_WORKS = b"print(2 * int(input()))\n"
+_CANARY_FAILS = b"import sys\nprint('no')\nsys.exit(3)\n"
+_CANARY_SPINS = b"while True: pass\n"
+
+
+class PooledRunner:
+    """The Runner of runner.py over a pool of warm jails."""
+
+    def __init__(self, pool: JailPool, admission: Admission, memory_bytes: int = JAIL_MEMORY_BYTES) -> None:
+        """Args: memory_bytes: what a jail can give; a task that asks for more cannot be judged here."""
+        self._pool = pool
+        self._admission = admission
+        self._memory_bytes = memory_bytes
+        self._process = os.getpid()
+        self._languages = frozenset(
+            language.name
+            for language in read_languages().values()
+            if all(need in pool.programs for need in language.needs)
+        )
+
+    @property
+    def isolation(self) -> str:
+        """What is in force."""
+        return self._pool.isolation
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages whose commands the jails have."""
+        return self._languages
+
+    @contextmanager
+    def open(self, program: Program, compile_limits: Limits | None = None) -> Iterator["PooledCandidate"]:
+        """See runner.Runner.
+
+        Raises: also ValueError for file names that would leave the work folder.
+        """
+        if os.getpid() != self._process:
+            raise SandboxFault("a runner cannot be shared with a forked process")
+        language = read_languages().get(program.language)
+        if language is None or language.name not in self._languages:
+            raise LanguageUnavailable(f"no jail has {program.language!r}")
+        if compile_limits is None:
+            compile_limits = COMPILE_LIMITS
+            if language.compile_cpu_s is not None:
+                compile_limits = replace(compile_limits, cpu_s=language.compile_cpu_s)
+        placed = place(program, language)
+        candidate = PooledCandidate(self._pool, self._admission, placed, compile_limits, self._memory_bytes)
+        try:
+            yield candidate
+        finally:
+            candidate.close()
+
+    def close(self) -> None:
+        """End every jail."""
+        self._pool.close()
+
+
+class PooledCandidate:
+    """A program in a borrowed jail; borrows another when the first is lost."""
+
+    def __init__(
+        self, pool: JailPool, admission: Admission, placed: Placed, compile_limits: Limits, memory_bytes: int
+    ) -> None:
+        self._pool = pool
+        self._admission = admission
+        self._placed = placed
+        self._compile_limits = compile_limits
+        self._memory_bytes = memory_bytes
+        self._warm: _Warm | None = None
+        self._talking = False
+        digest = hashlib.sha256(repr((placed.language.compile, placed.main, compile_limits)).encode())
+        for name in sorted(placed.files):
+            digest.update(f"\0{name}\0{len(placed.files[name])}\0".encode() + placed.files[name])
+        self._key = digest.hexdigest() if placed.language.compile else ""
+        self._compiled = self._open()
+
+    @property
+    def compiled(self) -> RunOutcome | None:
+        """See runner.Candidate."""
+        return self._compiled
+
+    def run(self, runs: Sequence[Run], limits: Limits) -> Iterator[RunOutcome]:
+        """See runner.Candidate. Runs go in growing bunches while they are quick, so that waiting costs less."""
+        bounded = replace(limits, memory_bytes=min(limits.memory_bytes, self._memory_bytes))
+        self._check_ready()
+        done = 0
+        bunch = 1
+        tries = 0
+        while done < len(runs):
+            chunk = _take_chunk(runs, done, bunch)
+            outcomes: list[RunOutcome] = []
+            try:
+                started = time.monotonic()
+                with self._admission.slot():
+                    delays = self._run_chunk(chunk, bounded, outcomes)
+                elapsed = time.monotonic() - started
+                bunch = min(2 * bunch, _CHUNK_RUNS_MAX) if elapsed < _QUICK_S * len(chunk) else 1
+                tries = 0
+                for index, (outcome, delay_s) in enumerate(zip(outcomes, delays, strict=True)):
+                    if _is_suspicious(outcome, bounded, delay_s):
+                        outcomes[index] = self._repeat_alone(chunk[index], bounded)
+            except SandboxFault as fault:
+                # What has ended has ended; the run that was under way is tried again in a fresh jail.
+                tries = 1 if outcomes else tries + 1
+                bunch = 1
+                self._reopen()
+                if tries >= _TRIES or not isinstance(fault, JailLost | WardenLost):
+                    if not isinstance(fault, WardenLost):
+                        raise
+                    # The same run ends every warden: that is the program's doing, and it ends as if killed.
+                    outcomes.append(RunOutcome(ended=Ended.SIGNALLED, signal=_SIGKILL))
+                    tries = 0
+            for outcome in outcomes:
+                if outcome.ended is Ended.MEMORY_LIMIT and bounded.memory_bytes < limits.memory_bytes:
+                    raise SandboxFault("the task allows more memory than the sandbox has")
+                yield outcome
+            done += len(outcomes)
+
+    @contextmanager
+    def talk(self, run: Run, limits: Limits) -> Iterator["PooledConversation"]:
+        """See runner.Candidate."""
+        self._check_ready()
+        bounded = replace(limits, memory_bytes=min(limits.memory_bytes, self._memory_bytes))
+        with self._admission.slot():
+            warm = self._borrowed()
+            self._talking = True
+            try:
+                warm.session.start(self._placed, 0, run, bounded, talk=True)
+                conversation = PooledConversation(warm.session, bounded)
+                try:
+                    yield conversation
+                finally:
+                    if not warm.session.broken:
+                        with suppress(SandboxFault):
+                            conversation.finish(kill=True)
+            finally:
+                self._talking = False
+                if warm.session.broken:
+                    with suppress(SandboxFault):
+                        self._reopen()
+
+    def close(self) -> None:
+        """Give the jail back, with nothing of the program in it."""
+        warm, self._warm = self._warm, None
+        if warm is None:
+            return
+        try:
+            if not warm.session.broken and not warm.session.close():
+                warm.session.broken = True  # Something survived: the jail goes.
+        except SandboxFault:
+            warm.session.broken = True
+        self._pool.give_back(warm)
+
+    def _check_ready(self) -> None:
+        if self._talking:
+            raise SandboxFault("a conversation is under way")
+        if self._compiled is not None and not self._compiled.exited_zero:
+            raise SandboxFault("a program that did not compile cannot run")
+
+    def _borrowed(self) -> _Warm:
+        if self._warm is None:
+            self._reopen()
+        if self._warm is None:
+            raise SandboxFault("the candidate is closed")
+        return self._warm
+
+    def _open(self) -> RunOutcome | None:
+        """Borrow a jail and compile; on a lost jail once more on another."""
+        failure: SandboxFault | None = None
+        for _ in range(_TRIES):
+            self._warm = self._pool.lend()
+            try:
+                with self._admission.slot():
+                    return self._warm.session.open(self._placed, self._compile_limits, self._key)
+            except SandboxFault as fault:
+                failure = fault
+                self._warm.session.broken = True
+                self.close()
+            except BaseException:
+                self._warm.session.broken = True
+                self.close()
+                raise
+        if isinstance(failure, WardenLost):
+            raise JailLost("the compiler ends every warden") from failure
+        raise failure or SandboxFault("not opened")
+
+    def _reopen(self) -> None:
+        """A fresh jail with the same program, compiled again."""
+        if self._warm is not None:
+            self._warm.session.broken = True
+        self.close()
+        compiled = self._open()
+        if compiled is not None and not compiled.exited_zero:
+            raise JailLost("the program compiled once and does not any more")
+
+    def _run_chunk(self, chunk: Sequence[Run], limits: Limits, outcomes: list[RunOutcome]) -> list[float]:
+        """Run them, adding each outcome as it comes; returns how long each waited for a processor."""
+        session = self._borrowed().session
+        for number, run in enumerate(chunk):
+            session.start(self._placed, number, run, limits)
+        delays: list[float] = []
+        try:
+            for number in range(len(chunk)):
+                outcome, delay_s = session.outcome(number, limits)
+                outcomes.append(outcome)
+                delays.append(delay_s)
+        except SandboxFault:
+            raise
+        except BaseException:  # Interrupted from outside: leave nothing running.
+            with suppress(SandboxFault):
+                session.stop()
+            raise
+        return delays
+
+    def _repeat_alone(self, run: Run, limits: Limits) -> RunOutcome:
+        outcomes: list[RunOutcome] = []
+        with self._admission.alone():
+            self._run_chunk([run], limits, outcomes)
+        return replace(outcomes[0], retried=True)
+
+
+def _take_chunk(runs: Sequence[Run], start: int, count: int) -> Sequence[Run]:
+    """The next runs, fewer when their inputs are large, but at least one."""
+    end, size = start, 0
+    while end < min(start + count, len(runs)):
+        size += len(runs[end].stdin) + sum(map(len, runs[end].files.values()))
+        if end > start and size > _CHUNK_BYTES_MAX:
+            break
+        end += 1
+    return runs[start:end]
+
+
+def _is_suspicious(outcome: RunOutcome, limits: Limits, delay_s: float) -> bool:
+    """Did the clock run out on a program that wanted to run and was not let?
+
+    A sleeper waits for no processor and is not suspicious, else a sleep would buy the whole machine for a repeat.
+    """
+    starved = outcome.ended is Ended.TIME_LIMIT and outcome.cpu_s < limits.cpu_s
+    return starved and outcome.cpu_s + delay_s > 0.5 * limits.cpu_s and delay_s > 0.1 * outcome.wall_s
+
+
+class PooledConversation:
+    """The Conversation of runner.py."""
+
+    def __init__(self, session: Session, limits: Limits) -> None:
+        self._session = session
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.wall_limit_s + _BIRTH_S
+        self._buffer = bytearray()
+        self._silent = False
+        self._outcome: RunOutcome | None = None
+
+    def send(self, message: bytes) -> None:
+        """See runner.Conversation."""
+        if self._outcome is None and not self._silent:
+            self._session.say(message)
+
+    def receive(self, timeout_s: float | None = None) -> bytes | None:
+        """See runner.Conversation."""
+        deadline = self._deadline if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            message = self._take_message()
+            if message is not None:
+                return message
+            if self._silent or self._outcome is not None:
+                return None
+            self._take_in(self._next(deadline, own=timeout_s is None))
+
+    def finish(self, kill: bool = False) -> RunOutcome:
+        """See runner.Conversation."""
+        if self._outcome is None:
+            self._session.send({"do": "stop"} if kill else {"do": "hush"})
+        stopping = kill and self._outcome is None
+        while self._outcome is None or stopping:
+            frame = self._next(self._deadline, own=True)
+            if frame.head.get("done") == "stop":
+                stopping = False
+            else:
+                self._take_in(frame)
+        return self._outcome
+
+    def _next(self, deadline: float, own: bool) -> Frame:
+        try:
+            return self._session.next_frame(max(0.0, deadline - time.monotonic()))
+        except TimeoutError as error:
+            if not own:
+                raise
+            self._session.broken = True
+            raise JailLost(f"{self._session.jail.name} does not answer") from error
+
+    def _take_in(self, frame: Frame) -> None:
+        done = frame.head.get("done")
+        if done == "said":
+            self._buffer += frame.body
+        elif done == "silent":
+            self._silent = True
+        elif done == "run":
+            self._outcome, _ = self._session.read_outcome(frame, 0)
+        else:
+            self._session.broken = True
+            raise JailLost(f"{self._session.jail.name}: {frame.head.get('message') or frame.head!r:.500}")
+
+    def _take_message(self) -> bytes | None:
+        if len(self._buffer) < 4:
+            return None
+        size = int.from_bytes(self._buffer[:4], "big")
+        if size > _MESSAGE_BYTES_MAX:  # No honest program says that much at once: it has nothing more to say to us.
+            self._silent = True
+            self._buffer.clear()
+            return None
+        if len(self._buffer) < 4 + size:
+            return None
+        message = bytes(self._buffer[4 : 4 + size])
+        del self._buffer[: 4 + size]
+        return message
+
+
+# ---- Opening ----
+
+Kind = Literal["auto", "docker", "bubblewrap"]
+
+
+def open_runner(
+    kind: Kind = "auto",
+    *,
+    jails: int = 1,
+    image: str = "touchstone-sandbox:latest",
+    run_dir: Path | None = None,
+    cores: int | None = None,
+    memory_bytes: int = JAIL_MEMORY_BYTES,
+    candidates_per_jail: int = CANDIDATES_PER_JAIL,
+    runtime: str | None = None,
+) -> PooledRunner:
+    """A runner over warm jails. Close it when done.
+
+    Args:
+        kind: "docker", "bubblewrap", or "auto": docker where an engine answers and has the image, else bubblewrap.
+        jails: kept warm by this runner, at least 1.
+        image: the image of docker jails.
+        run_dir: folder for caches, admission slots and leases; processes that share it share the host's slots. None
+            means a folder of this user's under the system's temporary folder.
+        cores: runs at once on this host; None means as many as the processors this process may use.
+        memory_bytes: what each jail can give to a run.
+        candidates_per_jail: after so many a jail is replaced.
+        runtime: another OCI runtime for docker jails, such as "runsc".
+    Raises: JailUnavailable, saying what is missing and how to mend it.
+    """
+    run_dir = run_dir or default_run_dir()
+    make = _choose(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime)
+    admission = Admission(run_dir / "slots", cores or len(os.sched_getaffinity(0)))
+    return PooledRunner(JailPool(make, jails, candidates_per_jail), admission, memory_bytes)
+
+
+def default_run_dir() -> Path:
+    """Where runners of this user meet when nobody says otherwise."""
+    import tempfile
+
+    folder = Path(tempfile.gettempdir()) / f"touchstone-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if facts.st_uid != os.getuid() or facts.st_mode & 0o022 or folder.is_symlink():
+        raise JailUnavailable(f"{folder} belongs to someone else; name another folder as run_dir")
+    return folder
+
+
+def _choose(kind: Kind, *, image: str, run_dir: Path, memory_bytes: int, runtime: str | None) -> Callable[[], Jail]:
+    if kind == "bubblewrap":
+        return _bubblewrap(run_dir, memory_bytes)
+    raise JailUnavailable("the docker jail is not there yet")
+
+
+def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:
+    from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
+    from sandbox.staging import stage_agent, stage_header
+
+    program = find_bubblewrap()
+    if program is None:
+        raise JailUnavailable("bubblewrap is missing: install the bubblewrap package, or use the docker sandbox")
+    cache = run_dir / "cache"
+    agent_folder = stage_agent(cache)
+    header_folder = stage_header(cache)
+    toolchains = find_toolchains(os.environ)
+
+    def make() -> Jail:
+        return BubblewrapJail(program, agent_folder, header_folder, toolchains, memory_bytes + 512 * MIB)
+
+    return make

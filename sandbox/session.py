@@ -1,0 +1,238 @@
+"""A jail and the frames spoken with its agent: one open program, its runs, its conversation.
+
+Turns what the agent reports into outcomes. Everything that is not an outcome of the program raises SandboxFault, after
+which the session is `broken` and its jail must go. Not for several threads at once.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sandbox.errors import JailLost, SandboxFault
+from sandbox.jail import Jail
+from sandbox.languages import Placed, check_name
+from sandbox.limits import Limits
+from sandbox.protocol import Frame, FrameError, FrameReader, FrameWriter
+from sandbox.run import Ended, Run, RunOutcome
+
+_SEND_S = 60.0
+_SLACK_S = 20.0  # Beyond the agent's own backstop; reached only when the agent itself is gone or frozen.
+_SIGXCPU = 24
+_ENDED = {
+    "cpu": Ended.TIME_LIMIT,
+    "wall": Ended.TIME_LIMIT,
+    "memory": Ended.MEMORY_LIMIT,
+    "output": Ended.OUTPUT_LIMIT,
+    "collect": Ended.OUTPUT_LIMIT,  # A compiler whose products are too many or too large.
+}
+# What a candidate's environment is built from; PATH is the jail's own.
+ENVIRONMENT = {
+    "HOME": "/box",
+    "TMPDIR": "/tmp",  # noqa: S108 - inside the jail, each run's own.
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "USER": "candidate",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+class WardenLost(SandboxFault):
+    """The run's warden died without a word: the kernel's doing, or the candidate's."""
+
+
+class Session:
+    """See the module."""
+
+    def __init__(self, jail: Jail) -> None:
+        self.jail = jail
+        self.broken = False
+        self.facts: dict[str, Any] = {}
+        self.programs: dict[str, str] = {}
+        self._reader = FrameReader()
+        self._writer = FrameWriter()
+        self._frames: list[Frame] = []
+        self._outstanding = 0
+
+    # ---- Frames ----
+
+    def send(self, head: dict[str, Any], *body: bytes) -> None:
+        """One frame to the agent. Raises: JailLost."""
+        try:
+            self.jail.send(self._writer.encode(head, body), _SEND_S)
+        except FrameError as error:
+            raise SandboxFault(str(error)) from error
+        except JailLost:
+            self.broken = True
+            raise
+
+    def next_frame(self, timeout_s: float) -> Frame:
+        """The agent's next frame.
+
+        Raises: TimeoutError; JailLost when the agent is gone, speaks out of turn, or reports that it cannot go on.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self._frames:
+            try:
+                data = self.jail.receive(max(0.0, deadline - time.monotonic()))
+                self._frames += self._reader.feed(data)
+            except FrameError as error:
+                self.broken = True
+                raise JailLost(f"{self.jail.name}: {error}") from error
+            except JailLost:
+                self.broken = True
+                raise
+        return self._frames.pop(0)
+
+    def expect(self, done: str, timeout_s: float) -> Frame:
+        """The next frame, which must be of that kind. Raises: JailLost."""
+        try:
+            frame = self.next_frame(timeout_s)
+        except TimeoutError as error:
+            self.broken = True
+            raise JailLost(f"{self.jail.name} does not answer") from error
+        if frame.head.get("done") != done:
+            self.broken = True
+            raise JailLost(f"{self.jail.name}: {frame.head.get('message') or frame.head!r:.500}")
+        return frame
+
+    # ---- A program ----
+
+    def greet(self, timeout_s: float, commands: Sequence[str]) -> None:
+        """Wait for the agent's hello and ask it which of the commands it has. Raises: JailLost."""
+        self.facts = self.expect("hello", timeout_s).head
+        self.send({"do": "which", "names": sorted(set(commands))})
+        self.programs = self.expect("which", timeout_s).head["paths"]
+
+    def open(self, placed: Placed, limits: Limits, key: str) -> RunOutcome | None:
+        """Lay the files and compile. Returns how compilation ended, None where there is none. Raises: SandboxFault."""
+        files, body = _pack(placed.files)
+        compile_head = None
+        if placed.language.compile:
+            compile_head = self._command(placed, placed.language.compile, limits, "exec")
+        self.send({"do": "open", "key": key, "files": files, "compile": compile_head}, *body)
+        frame = self.expect("open", limits.wall_limit_s + _SLACK_S)
+        report = frame.head["compile"]
+        if report is None:
+            return None
+        if report.get("cached"):
+            return RunOutcome(ended=Ended.EXITED, exit_code=0)
+        return self._outcome(report, frame.body)
+
+    def close(self) -> bool:
+        """Forget the program. Returns False when something of it is still there. Raises: JailLost."""
+        self.send({"do": "close"})
+        return bool(self.expect("close", _SLACK_S).head["strangers"] == 0)
+
+    def start(self, placed: Placed, number: int, run: Run, limits: Limits, talk: bool = False) -> None:
+        """Ask for a run; outcomes come in the order asked. Raises: SandboxFault, ValueError for a bad file name."""
+        files, body = _pack(run.files)
+        language = placed.language
+        spawner = placed.flavour() if language.zygote else "exec"
+        head = self._command(placed, language.run, limits, spawner)
+        head["argv"] += run.args
+        self.send(
+            {"do": "talk" if talk else "run", "n": number, "stdin": len(run.stdin), "files": files, **head},
+            run.stdin,
+            *body,
+        )
+        self._outstanding += 1
+
+    def outcome(self, number: int, limits: Limits) -> tuple[RunOutcome, float]:
+        """How the run that is due ended, and for how long it was kept waiting for a processor. Raises: SandboxFault."""
+        frame = self.expect("run", limits.wall_limit_s + _SLACK_S)
+        return self.read_outcome(frame, number)
+
+    def read_outcome(self, frame: Frame, number: int) -> tuple[RunOutcome, float]:
+        """As `outcome`, from the frame at hand."""
+        if frame.head["n"] != number:
+            self.broken = True
+            raise JailLost(f"{self.jail.name}: run {frame.head['n']} where {number} was due")
+        self._outstanding -= 1
+        report = frame.head["outcome"]
+        return self._outcome(report, frame.body), float(report.get("delay_s", 0.0))
+
+    def stop(self) -> None:
+        """Want nothing any more of what was asked. Raises: JailLost."""
+        if self._outstanding == 0:
+            return
+        self.send({"do": "stop"})
+        while True:
+            try:
+                frame = self.next_frame(_SLACK_S)
+            except TimeoutError as error:
+                self.broken = True
+                raise JailLost(f"{self.jail.name} does not stop") from error
+            if frame.head.get("done") == "stop":
+                self._outstanding = 0
+                return
+
+    def _command(self, placed: Placed, command: tuple[str, ...], limits: Limits, spawner: str) -> dict[str, Any]:
+        language = placed.language
+        argv = placed.fill(command, limits.memory_bytes)
+        if spawner == "exec":
+            argv[0] = self.programs.get(argv[0], argv[0])
+        return {
+            "argv": argv,
+            "env": {**ENVIRONMENT, "PATH": self.facts.get("path", os.defpath), **language.env},
+            "spawner": spawner,
+            "memory_extra_bytes": language.memory_extra_mib * 2**20,
+            "processes_extra": language.processes_extra,
+            "limits": {
+                "cpu_s": limits.cpu_s,
+                "wall_s": limits.wall_limit_s,
+                "memory_bytes": limits.memory_bytes,
+                "output_bytes": limits.output_bytes,
+                "processes": limits.processes,
+                "file_bytes": limits.file_bytes,
+            },
+        }
+
+    def _outcome(self, report: dict[str, Any], body: bytes) -> RunOutcome:
+        reason = report["reason"]
+        if reason == "failed":
+            self.broken = True
+            raise JailLost(f"{self.jail.name}: a run could not be set up: {report.get('message')}")
+        if reason == "lost":
+            self.broken = True
+            raise WardenLost(f"{self.jail.name}: a run's warden is gone")
+        status: int = report["wait_status"]
+        code = os.waitstatus_to_exitcode(status)
+        ended = _ENDED.get(reason)
+        if ended is None:
+            ended = Ended.EXITED if code >= 0 else Ended.SIGNALLED
+            if -code == _SIGXCPU:  # The kernel's own limit was quicker than the warden's look.
+                ended = Ended.TIME_LIMIT
+            elif report.get("oom"):
+                ended = Ended.MEMORY_LIMIT
+        return RunOutcome(
+            ended=ended,
+            exit_code=code if ended is Ended.EXITED else None,
+            signal=-code if ended is Ended.SIGNALLED else None,
+            stdout=body[: report["stdout"]],
+            stderr=body[report["stdout"] : report["stdout"] + report["stderr"]],
+            cpu_s=report["cpu_s"],
+            wall_s=report["wall_s"],
+            memory_bytes=report["memory_bytes"],
+        )
+
+    # ---- A conversation ----
+
+    def say(self, message: bytes) -> None:
+        """One message to the program's channel. Raises: JailLost."""
+        self.send({"do": "say"}, len(message).to_bytes(4, "big"), message)
+
+    def frames_until(self, deadline: float) -> Iterator[Frame]:
+        """Frames as they come. Raises: TimeoutError at the deadline; JailLost."""
+        while True:
+            yield self.next_frame(max(0.0, deadline - time.monotonic()))
+
+
+def _pack(files: Any) -> tuple[list[list[Any]], list[bytes]]:
+    for name in files:
+        check_name(name)
+    return [[name, len(content)] for name, content in files.items()], list(files.values())

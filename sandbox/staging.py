@@ -1,0 +1,123 @@
+"""Prepares, on the host, what a bubblewrap jail shows to its agent: our own code, the launcher, a precompiled header.
+
+Each is built once into a cache folder whose name is the hash of what it is made from, in a temporary folder that is
+renamed into place, so that concurrent builders and crashed ones do no harm. The docker image does the same in its
+Dockerfile.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.errors import JailUnavailable
+
+_HERE = Path(__file__).parent
+_AGENT_FILES = (
+    "__init__.py",
+    "protocol.py",
+    "agent/__init__.py",
+    "agent/agent.py",
+    "agent/seccomp.py",
+    "agent/zygote.py",
+)
+_LAUNCHER = _HERE / "agent" / "launcher.c"
+_BUILD_S = 120.0
+
+HEADER_STANDARDS = ("gnu++17", "gnu++20")
+HEADER_FLAGS = ("-O2", "-pipe")
+
+
+def stage_agent(cache: Path) -> Path:
+    """A folder with the agent's code and the compiled launcher.
+
+    Raises: JailUnavailable when there is no C compiler to build the launcher with, or it fails.
+    """
+    digest = hashlib.sha256()
+    for name in _AGENT_FILES:
+        digest.update(name.encode() + b"\0" + (_HERE / name).read_bytes() + b"\0")
+    digest.update(_LAUNCHER.read_bytes() + os.uname().machine.encode())
+    return _build_once(cache / f"agent-{digest.hexdigest()[:24]}", _build_agent)
+
+
+def stage_header(cache: Path) -> Path | None:
+    """A folder with bits/stdc++.h precompiled for each standard; None when the host has no g++ or it fails.
+
+    Takes several seconds the first time. Without it C++ programs compile as well, only slower.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        return None
+    try:
+        version = subprocess.run([compiler, "-v"], capture_output=True, timeout=_BUILD_S, check=True).stderr
+        key = hashlib.sha256(version + repr((HEADER_STANDARDS, HEADER_FLAGS)).encode()).hexdigest()[:24]
+        return _build_once(cache / f"header-{key}", _build_header)
+    except (OSError, subprocess.SubprocessError, JailUnavailable):
+        return None
+
+
+def _build_once(target: Path, build: Callable[[Path], None]) -> Path:
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as folder:
+        fresh = Path(folder) / "it"
+        fresh.mkdir(mode=0o755)
+        build(fresh)
+        # Someone else may have finished first; then theirs is as good.
+        with contextlib.suppress(OSError):
+            fresh.rename(target)
+    if not target.is_dir():
+        raise JailUnavailable(f"cannot write to the cache folder {target.parent}")
+    return target
+
+
+def _build_agent(folder: Path) -> None:
+    for name in _AGENT_FILES:
+        to = folder / "sandbox" / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_HERE / name, to)
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise JailUnavailable("the sandbox's launcher needs a C compiler once: install gcc, or use the docker sandbox")
+    source = str(_LAUNCHER)
+    program = [compiler, "-O2", "-DTOUCHSTONE_PROGRAM", "-o", str(folder / "launcher"), source]
+    library = [compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "launcher.so"), source]
+    # Linked statically it starts in a third of the time; a host without the static C library gets the other kind.
+    if not _succeeds([*program, "-static"]) and not _succeeds(program):
+        raise JailUnavailable("the sandbox's launcher does not compile: is libc6-dev installed?")
+    if not _succeeds(library):
+        raise JailUnavailable("the sandbox's launcher does not compile as a library")
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() or path.name.startswith("launcher") else 0o644)
+
+
+def _build_header(folder: Path) -> None:
+    source = folder / "source.h"
+    source.write_text("#include <bits/stdc++.h>\n")
+    for standard in HEADER_STANDARDS:
+        to = folder / standard / "bits"
+        to.mkdir(parents=True)
+        command = [
+            "g++",
+            f"-std={standard}",
+            *HEADER_FLAGS,
+            "-x",
+            "c++-header",
+            "-o",
+            str(to / "stdc++.h.gch"),
+            str(source),
+        ]
+        if not _succeeds(command):
+            raise JailUnavailable("the C++ header does not precompile")
+
+
+def _succeeds(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=_BUILD_S, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
