@@ -306,7 +306,12 @@ def _sentence_number(line: str) -> str | None:
         if not (_CONCLUDES.search(sentence) or "=" in sentence or "**" in sentence):
             continue
         value = narrowed(sentence)
-        if value and len(value) <= 60 and any(char.isdigit() for char in value) and not re.search(r"[^\W\d_]{3}", value):
+        if (
+            value
+            and len(value) <= 60
+            and any(char.isdigit() for char in value)
+            and not re.search(r"[^\W\d_]{3}", value)
+        ):
             return value
         equals = sentence.rfind("=")
         numbers = list(_NUMBER.finditer(sentence, equals + 1))

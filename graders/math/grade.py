@@ -1,64 +1,384 @@
-"""A maths answer against its reference: extract, compare, and say how it was decided.
+"""A maths answer against its reference: extract the span, read both sides, climb the rungs, say how it was decided.
 
-First version: exact rationals and text; what neither can tell is undecided.
+    extract ──▶ span ──▶ parse ──▶ tree ─┐
+                        reference tree ──┴▶ kinds.decide ──▶ rungs.equal ──▶ bounded (sympy, in a child) ──▶ Verdict
+
+References are read once and (reference, answer) pairs decided once; both caches are bounded. All of it is pure
+computation within bounds, except for what no rung can tell, which goes to a child process that can be killed.
+
+Who caused what: an answer that is wrong, missing, hedged or unreadable is WRONG with its reason; one that is too costly
+to decide is UNDECIDED; a reference that cannot be read is TaskInvalid; a child that cannot be started is a GraderFault.
 """
 
 import re
-from fractions import Fraction
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Self
 
+from graders import choice
 from graders.errors import TaskInvalid
-from graders.extract import extract
+from graders.extract import Span, extract
+from graders.math import kinds, text, tree, units
+from graders.math.bounded import Residue
+from graders.math.form import has_form
+from graders.math.kinds import Asker, Found
+from graders.math.parse import parse
+from graders.math.tokens import Unreadable
+from graders.math.tree import NUMBER_OPS, Node
 from graders.task import MathTask
-from graders.verdict import Outcome, Reason, Verdict
+from graders.verdict import JsonValue, Outcome, Reason, Verdict
 
-_FRACTION = re.compile(r"(-?)\\[dt]?frac\{(-?\d+)\}\{(\d+)\}")
-_PLAIN = re.compile(r"-?\d+(?:\.\d+)?|-?\d+/\d+")
+REFERENCE_CHARS_MAX = 8192
+EXPLAIN_CHARS_MAX = 2048
+REFERENCES_CACHED = 4096
+PAIRS_CACHED = 65_536
+
+Decide = Callable[[Node, Node], "bool | None"]
 
 
-def _number(text: str) -> Fraction | None:
-    text = text.strip().strip("$").replace(",", "")
-    if len(text) > 1000:
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A reference answer, read once.
+
+    Args:
+        text: as given, without the box or dollar signs around it.
+        tight: the same without layout.
+        tree: what it says, or None when it is words.
+        letter: the capital letter it is, when it is the label of an option.
+    """
+
+    text: str
+    tight: str
+    tree: Node | None
+    letter: str | None = None
+
+
+_LETTER = re.compile(r"\s*(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*[\(\[]?\s*([A-J])\s*[\)\]]?\s*[.:]?\s*\}?\s*\.?\s*")
+_LETTER_AND_TEXT = re.compile(r"\s*(?:\\text\{)?\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{2,80}).*", re.DOTALL)
+_DAMAGED = (("\x0c", "\\f"), ("\x08", "\\b"), ("\x07", "\\a"), ("\x0b", "\\v"))
+_DAMAGED_TAB = re.compile(r"\t(?=ext|imes|an\b|heta|frac|ilde|riangle|au\b|o\b)")
+_DAMAGED_RETURN = re.compile(r"\r(?=ight|ho\b|angle|floor|ceil)")
+_DOUBLED = re.compile(r"\\\\(?=(?:d?frac|left|right|sqrt|text|pi|infty|boxed|cup|cap|in|times|cdot|pm|leq?|geq?|\{|\}|[()\[\]])(?![A-Za-z]))")
+_DOLLARS = re.compile(r"^\s*(\$\$?|\\\[|\\\()(.*?)(\$\$?|\\\]|\\\))\s*[.,]?\s*$", re.DOTALL)
+
+
+def repaired(given: str) -> str:
+    """Undo what JSON and Python string literals do to LaTeX: form feeds for \\f, doubled backslashes."""
+    if "\\" not in given and given.isprintable():
+        return given
+    for char, command in _DAMAGED:
+        if char in given:
+            given = given.replace(char, command)
+    if "\t" in given:
+        given = _DAMAGED_TAB.sub(r"\\t", given)
+    if "\r" in given:
+        given = _DAMAGED_RETURN.sub(r"\\r", given)
+    if "\\\\" in given and "\\begin" not in given:
+        given = _DOUBLED.sub(r"\\", given)
+    return given
+
+
+def read_reference(given: str) -> Reference:
+    """Read a reference; a whole solution is narrowed to its answer first.
+
+    Raises:
+        TaskInvalid: it is empty, too long, or neither mathematics nor words.
+    """
+    shown = repaired(given)
+    if "boxed" in shown or "fbox" in shown:
+        span = extract(shown)
+        if span.text is not None:
+            shown = span.text + ("\\%" if _percent_after(span) else "")
+    elif len(shown) > 400 or "\n" in shown.strip() and "\\begin" not in shown:
+        span = extract(shown)
+        first = _LETTER_AND_TEXT.fullmatch(shown)
+        if first is None and span.text is not None and span.method in ("phrase", "answer_tag", "hashes"):
+            shown = span.text
+    dollars = _DOLLARS.match(shown)
+    if dollars is not None and "$" not in dollars.group(2):
+        shown = dollars.group(2)
+    shown = shown.strip()
+    if not shown:
+        raise TaskInvalid("empty_reference", "the reference answer is empty")
+    if len(shown) > REFERENCE_CHARS_MAX:
+        raise TaskInvalid("reference_too_long", f"the reference answer is longer than {REFERENCE_CHARS_MAX} characters")
+    tight = text.tight(shown)
+    letter = _LETTER.fullmatch(shown)
+    if letter is not None:
+        return Reference(shown, tight, _tree_or_none(shown), letter.group(1))
+    labelled = _LETTER_AND_TEXT.fullmatch(shown)
+    if labelled is not None:
+        name = next(group for group in labelled.groups()[:3] if group)
+        return Reference(shown, tight, None, name)
+    read = _tree_or_none(shown)
+    if read is None and not text.sensible(shown):
+        raise TaskInvalid("unreadable_reference", "the reference answer is neither readable mathematics nor words")
+    return Reference(shown, tight, read)
+
+
+def _tree_or_none(shown: str) -> Node | None:
+    try:
+        return parse(shown)
+    except Unreadable:
+        pass
+    if "\\text" in shown or not re.search(r"[A-Za-z]{4}", re.sub(r"\\[A-Za-z]+", "", shown)):
         return None
-    match = _FRACTION.fullmatch(text)
-    if match is not None and int(match.group(3)):
-        return Fraction(int(match.group(1) + "1") * int(match.group(2)), int(match.group(3)))
-    if _PLAIN.fullmatch(text) and not text.endswith("/0"):
-        return Fraction(text)
-    return None
+    try:
+        read = parse(shown, letters_only=True)
+    except Unreadable:
+        return None
+    return read if len(tree.symbols(read)) > 1 and re.search(r"[\\^=+]", shown) else None
+
+
+def _percent_after(span: Span) -> bool:
+    return re.match(r"[\s$)\\]{0,6}(?:%|percent\b|pct\b)", span.after.replace("\\)", " ")) is not None
 
 
 class MathGrader:
-    """Grades maths tasks; owns a child process for what is costly, started when it is first needed."""
+    """Grades maths tasks. A context manager: leaving it ends the child process, if one was ever needed.
 
-    def __init__(self) -> None:
+    Args:
+        residue: decides what no rung can; None makes one that starts a child process when it is first asked.
+    """
+
+    def __init__(self, residue: Residue | None = None) -> None:
+        self._residue = residue if residue is not None else Residue()
+        self._references: OrderedDict[str, Reference | TaskInvalid] = OrderedDict()
+        self._pairs: OrderedDict[object, Verdict] = OrderedDict()
         self._lock = Lock()
 
     def grade(self, task: MathTask, completion: str, prompt: str = "") -> Verdict:
-        """Judge one completion."""
-        if not any(answer.strip() for answer in task.answers):
-            raise TaskInvalid("empty_reference", "the reference answer is empty")
+        """Judge one completion.
+
+        Args:
+            task: the reference and its options.
+            completion: the whole text of the assistant's turn.
+            prompt: the problem's text, where known: an answer that only echoes it does not count.
+
+        Returns: the verdict; `explain` holds the reference and both normal forms.
+
+        Raises:
+            TaskInvalid: no reference can be read.
+            GraderFault: the child process cannot be started.
+        """
+        references = [self._reference(answer) for answer in task.answers]
         span = extract(completion, task.extract)
-        if span.text is None:
-            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method)
-        answer = span.text[:2048]
-        value = _number(span.text)
-        for reference in task.answers:
-            expected = _number(reference)
-            if reference.strip().strip("$") == span.text.strip().strip("$"):
-                return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", answer)
-            if value is not None and expected is not None and value == expected:
-                return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "rational", answer)
-        if value is not None and all(_number(reference) is not None for reference in task.answers):
-            return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=answer)
-        return Verdict(method="none", answer=answer)
+        if span.text is None and not (references[0].letter and span.method == "nothing"):
+            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_explain(references[0], "", None))
+        if references[0].letter is not None:
+            return self._letter(task, references, span, completion)
+        key = (task.answer, task.tolerance, task.ordered, task.require_form, span.text, _tail(span), bool(span.parts), prompt)
+        with self._lock:
+            known = self._pairs.get(key)
+            if known is not None:
+                self._pairs.move_to_end(key)
+                return known
+        verdict = self._best(task, references, span, prompt)
+        with self._lock:
+            self._pairs[key] = verdict
+            if len(self._pairs) > PAIRS_CACHED:
+                self._pairs.popitem(last=False)
+        return verdict
 
     def close(self) -> None:
-        """End the child process, if one was started."""
+        """End the child process, if there is one. The grader stays usable; it would start another."""
+        self._residue.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _reference(self, given: str) -> Reference:
+        with self._lock:
+            known = self._references.get(given)
+            if known is not None:
+                self._references.move_to_end(given)
+        if known is None:
+            try:
+                known = read_reference(given)
+            except TaskInvalid as invalid:
+                known = invalid
+            with self._lock:
+                self._references[given] = known
+                if len(self._references) > REFERENCES_CACHED:
+                    self._references.popitem(last=False)
+        if isinstance(known, TaskInvalid):
+            raise TaskInvalid(known.code, known.message)
+        return known
+
+    def _letter(self, task: MathTask, references: list[Reference], span: Span, completion: str) -> Verdict:
+        """The reference is the label of an option: read the answer as a choice."""
+        wanted = {reference.letter for reference in references}
+        reading = choice.read(span, completion, None)
+        explain = _explain(references[0], ",".join(sorted(reading.letters)), None)
+        if reading.hedged:
+            return Verdict(Outcome.WRONG, Reason.HEDGED, method="letter", answer=_cut(span.text), explain=explain)
+        if not reading.letters:
+            if span.text is None:
+                return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=explain)
+            if any(text.same(reference.text, span.text) for reference in references):
+                return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", _cut(span.text), explain=explain)
+            return Verdict(Outcome.WRONG, Reason.UNPARSABLE, method="letter", answer=_cut(span.text), explain=explain)
+        right = len(reading.letters) == 1 and next(iter(reading.letters)) in wanted
+        if right:
+            return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "letter", reading.text, explain=explain)
+        return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="letter", answer=reading.text, explain=explain)
+
+    def _best(self, task: MathTask, references: list[Reference], span: Span, prompt: str) -> Verdict:
+        """Against each reference in turn; the first that is met wins, otherwise the most telling verdict."""
+        verdicts: list[Verdict] = []
+        for reference in references:
+            verdict = self._judge(task, reference, span, prompt)
+            if verdict.outcome is Outcome.CORRECT:
+                return verdict
+            verdicts.append(verdict)
+        undecided = [verdict for verdict in verdicts if verdict.outcome is Outcome.UNDECIDED]
+        return undecided[0] if undecided else verdicts[0]
+
+    def _judge(self, task: MathTask, reference: Reference, span: Span, prompt: str) -> Verdict:
+        assert span.text is not None  # noqa: S101  (grade returned already)
+        answer = repaired(span.text)
+        given = _cut(span.text)
+        words_only = reference.tree is None
+        denied = text.DENIALS.search(answer) or text.OPEN.search(answer) or _retracted(span)
+        if denied and (words_only or not text.DENIALS.search(reference.text)):
+            if not (words_only and text.same(reference.text, answer)):
+                return Verdict(
+                    Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=_explain(reference, "", None)
+                )
+        found, read = self._compare(task, reference, answer, span, prompt)
+        explain = _explain(reference, answer, read)
+        if found is None:
+            return Verdict(Outcome.WRONG, Reason.UNPARSABLE, method="parse", answer=given, explain=explain)
+        if found.equal and task.require_form is not None:
+            formed = has_form(task.require_form, answer, read)
+            if not formed:
+                return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="form", answer=given, explain=explain)
+        if found.equal:
+            return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, found.method, given, explain=explain)
+        if found.equal is None:
+            return Verdict(Outcome.UNDECIDED, Reason.UNDECIDED, method=found.method, answer=given, explain=explain)
+        reason = Reason.HEDGED if found.hedged else Reason.DIFFERENT
+        return Verdict(Outcome.WRONG, reason, method=found.method, answer=given, explain=explain)
+
+    def _compare(
+        self, task: MathTask, reference: Reference, answer: str, span: Span, prompt: str
+    ) -> tuple[Found | None, Node | None]:
+        """The finding and the tree it was about; a finding of None means that the answer cannot be read."""
+        if text.tight(answer) == reference.tight:
+            return Found(True, "text"), reference.tree
+        gold = reference.tree
+        if gold is None:
+            return Found(text.same(reference.text, answer), "text"), None
+        asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))
+        shown = answer + _tail(span)
+        read = _tree_or_none(shown)
+        if read is None and shown is not answer:
+            read = _tree_or_none(answer)
+        if read is None:
+            if text.same(reference.text, answer):
+                return Found(True, "text"), None
+            return (Found(False, "text"), None) if gold.op == "special" else (None, None)
+        found = asker.decide(gold, read)
+        if found.equal:
+            return found, read
+        for other_gold, other in _other_readings(reference, gold, shown, read):
+            second = asker.decide(other_gold, other)
+            if second.equal:
+                return second, other
+        return found, read
+
+
+_DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")
+
+
+def _other_readings(reference: Reference, gold: Node, answer: str, read: Node) -> list[tuple[Node, Node]]:
+    """What else the notation may mean: 1000,99 as a decimal, 1,234 as two numbers, 5m as five metres."""
+    others: list[tuple[Node, Node]] = []
+    several = ("list", "set", "tuple")
+    if gold.op in NUMBER_OPS and read.op == "list":
+        comma = _DECIMAL_COMMA.fullmatch(answer)
+        if comma is not None and len(comma.group(2)) != 3:
+            others.append((gold, parse(f"{comma.group(1)}.{comma.group(2)}")))
+    if gold.op in several and read.op in NUMBER_OPS and re.search(r"\d,\d", answer):
+        others += _readable(gold, answer, split=True)
+    if read.op in several and gold.op in NUMBER_OPS and re.search(r"\d,\d", reference.text):
+        try:
+            others.append((parse(reference.text, split_numbers=True), read))
+        except Unreadable:
+            pass
+    stripped = _without_unit_letter(gold, read)
+    if stripped is not None:
+        others.append((gold, stripped))
+    return others
+
+
+def _readable(gold: Node, answer: str, split: bool) -> list[tuple[Node, Node]]:
+    try:
+        return [(gold, parse(answer, split_numbers=split))]
+    except Unreadable:
+        return []
+
+
+def _without_unit_letter(gold: Node, read: Node) -> Node | None:
+    """5m for 5: a letter after the number that names a unit, where the reference has no variables."""
+    if tree.symbols(gold) or gold.op not in NUMBER_OPS:
+        return None
+    factors = list(read.args) if read.op == "mul" else []
+    while len(factors) > 1:
+        last = factors[-1]
+        base = last.args[0] if last.op == "pow" and last.args[1].op == "num" else last
+        if base.op != "sym" or base.value not in units.LETTERS:
+            break
+        factors.pop()
+    if not factors or len(factors) == len(read.args) or any(tree.symbols(factor) for factor in factors):
+        return None
+    return factors[0] if len(factors) == 1 else Node("mul", tuple(factors))
+
+
+_AFTER_UNIT = re.compile(r"\s*\$?\s*(\\?%|percent\b|pct\b)")
+
+
+def _tail(span: Span) -> str:
+    """A percent sign right after the box belongs to the answer."""
+    if not span.after or span.parts:
+        return ""
+    match = _AFTER_UNIT.match(span.after)
+    return "\\%" if match is not None else ""
+
+
+_RETRACTION = re.compile(
+    r"[\s$).,;:!\\\]*]*(?:(?:but|however|no|wait|actually|sorry|oops)\W+(?:\w+\W+){0,4}?)?"
+    r"(?:(?:that|this|it|which|the above|the answer above|the boxed answer)\W+(?:\w+\W+){0,2}?)?"
+    r"(?:is|was|isn['’]t|'s|’s)\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|mistaken|a mistake|an error)\b",
+    re.IGNORECASE,
+)
+
+
+def _retracted(span: Span) -> bool:
+    """Whether the text goes on to take the answer back: "\\boxed{42} is wrong"."""
+    return bool(span.after) and _RETRACTION.match(span.after) is not None
+
+
+_PROMPT_LETTER = re.compile(r"(?<![A-Za-z\\])([A-Za-z])(?![A-Za-z])")
+
+
+def _letters_of(prompt: str) -> frozenset[str]:
+    """The single letters a problem uses: its variables, and a few words such as "a"."""
+    return frozenset(_PROMPT_LETTER.findall(prompt[:20_000])) if prompt else frozenset()
+
+
+def _cut(given: str | None) -> str | None:
+    return None if given is None else given[:EXPLAIN_CHARS_MAX]
+
+
+def _explain(reference: Reference, answer: str, read: Node | None) -> dict[str, JsonValue]:
+    return {
+        "expected": reference.text[:EXPLAIN_CHARS_MAX],
+        "answer_normal": (tree.text(read) if read is not None else answer)[:EXPLAIN_CHARS_MAX],
+        "expected_normal": (tree.text(reference.tree) if reference.tree is not None else reference.text)[:EXPLAIN_CHARS_MAX],
+    }

@@ -1,0 +1,411 @@
+"""The ladder: one function per way of deciding whether two expressions are equal, cheapest first.
+
+Each rung answers True, False, or None for "cannot tell", and the first that can tell decides; its name goes into
+`verdict.method`. No rung evaluates text, waits, or grows without bound.
+
+    structure    the trees are the same
+    rational     both are exact rational numbers
+    constant     numbers enclosed in balls: disjoint balls prove a difference; equality is proved by a root separation
+                 bound where both are algebraic ("algebraic"), else accepted at 1,024 bits ("numeric")
+    field        rational functions at random points of two finite fields (also at integer points, where variables
+                 stand in exponents or bounds)
+    sampled      any other function at 16 points as balls: one disjoint pair proves a difference ("sampled")
+    canonical    the trees are the same up to the order of sums and products
+
+Equality is relative throughout: two numbers are equal when they agree to the precision they are known to, however small
+they are. Not covered: limits, infinite sums (residue.py, in a child process).
+"""
+
+import hashlib
+import math
+from functools import lru_cache
+
+from flint import acb, arb, fmpq
+
+from graders.math import field
+from graders.math.balls import Ball, NoBall, at_precision, ball
+from graders.math.exact import Undefined, rational
+from graders.math.tree import MINUS_ONE, Node, operations, symbols
+
+Decision = tuple[bool | None, str]
+
+_LOW, _HIGH = 96, 1024
+_EXTREME_BITS = 700
+
+
+def equal(gold: Node, answer: Node) -> Decision:
+    """Climb the rungs.
+
+    Args:
+        gold, answer: expressions (operations on numbers).
+
+    Returns: whether they are equal, None where no rung can tell; and the name of the rung.
+    """
+    if gold == answer:
+        return True, "structure"
+    try:
+        left = rational(gold)
+        right = rational(answer)
+        if left is not None and right is not None:
+            return left == right, "rational"
+    except Undefined:
+        return _undefined(gold, answer)
+    names = symbols(gold) | symbols(answer)
+    if not names:
+        return _constants(gold, answer)
+    decided = _field(gold, answer, names)
+    if decided is not None:
+        return decided, "field"
+    decided = _sampled(gold, answer, sorted(names))
+    if decided is not None:
+        return decided, "sampled"
+    if canonical(gold) == canonical(answer):
+        return True, "canonical"
+    return None, "none"
+
+
+def _undefined(gold: Node, answer: Node) -> Decision:
+    """A division by zero equals only itself."""
+    try:
+        rational(gold)
+    except Undefined:
+        return None, "none"
+    return False, "rational"
+
+
+# --- constants --------------------------------------------------------------------------------------------------------
+
+
+def _constants(gold: Node, answer: Node) -> Decision:
+    if _infinite(gold) or _infinite(answer):
+        return _infinite(gold) == _infinite(answer), "structure"
+    try:
+        for bits in (_LOW, _HIGH):
+            with at_precision(bits):
+                left, right = ball(gold, {}), ball(answer, {})
+                if not left.is_finite() or not right.is_finite():
+                    if _one_finite(left, right):
+                        break
+                    if bits == _HIGH:
+                        break
+                    continue
+                if not _overlap(left, right):
+                    return False, "constant"
+    except Undefined:
+        return None, "none"
+    except NoBall:
+        return (True, "canonical") if canonical(gold) == canonical(answer) else (None, "none")
+    if canonical(gold) == canonical(answer):
+        return True, "canonical"
+    if not left.is_finite() or not right.is_finite():
+        return None, "none"
+    difference = Node("add", (gold, Node("mul", (MINUS_ONE, answer))))
+    bits_needed = separation_bits(difference)
+    if bits_needed is not None and bits_needed <= 20_000:
+        try:
+            with at_precision(int(bits_needed) + 64):
+                gap = ball(difference, {})
+                # Zero, or farther from zero than the bound: the radius is now below the bound.
+                return bool(gap.contains(0)) if isinstance(gap, arb) else bool(acb(gap).contains(acb(0))), "algebraic"
+        except (Undefined, NoBall):
+            return None, "none"
+    if _extreme(gold) or _extreme(answer):
+        return None, "none"
+    with at_precision(_HIGH):
+        if not _sharp(left, right):
+            return None, "none"
+    return True, "numeric"
+
+
+def _infinite(node: Node) -> int:
+    """1 for infinity, -1 for minus infinity, else 0."""
+    if node.op == "const" and node.value == "inf":
+        return 1
+    if node.op == "mul" and len(node.args) == 2 and _infinite(node.args[1]) == 1 and node.args[0].op == "num":
+        return 1 if node.args[0].value > 0 else -1
+    return 0
+
+
+def _one_finite(left: Ball, right: Ball) -> bool:
+    """Whether one side is a number and the other is known to be none, such as the logarithm of nothing."""
+    return bool(left.is_finite()) != bool(right.is_finite())
+
+
+def _overlap(left: Ball, right: Ball) -> bool:
+    if isinstance(left, arb) and isinstance(right, arb):
+        return bool(left.overlaps(right))
+    return bool(acb(left).overlaps(acb(right)))
+
+
+def _sharp(left: Ball, right: Ball) -> bool:
+    """Whether both are known to at least 256 bits relative to their size (or are zero to 2^-900)."""
+    for x in (left, right):
+        size = abs(x)
+        radius = x.rad() if isinstance(x, arb) else acb(x).real.rad() + acb(x).imag.rad()
+        if not (radius < size * arb(fmpq(1, 2**256)) or size < arb(fmpq(1, 2**700))):
+            return False
+    return True
+
+
+def _extreme(node: Node) -> bool:
+    """Whether some part is so large or so small that adding it to another would not show at the precision used."""
+    stack = [node]
+    seen = 0
+    while stack and seen < 400:
+        top = stack.pop()
+        seen += 1
+        stack.extend(top.args)
+        if top.op not in ("pow", "fact", "binom", "fn"):
+            continue
+        try:
+            with at_precision(_LOW):
+                size = abs(ball(top, {}))
+                if not size.is_finite():
+                    return True
+                if size > arb(2) ** _EXTREME_BITS or (size > 0 and size < arb(2) ** -_EXTREME_BITS):
+                    return True
+        except (NoBall, Undefined):
+            return True
+    return False
+
+
+def separation_bits(node: Node) -> float | None:
+    """How many bits separate an algebraic expression from zero if it is not zero; None where it is not algebraic.
+
+    Source: the BFMSS bound (Burnikel, Funke, Mehlhorn, Schirra, Schmitt 2001): a value with upper parameter u, lower
+    parameter l and degree at most D is zero or at least 1 / (u^(D-1) * l).
+    """
+    radicals: dict[Node, int] = {}
+    try:
+        upper, lower = _bfmss(node, radicals)
+    except (_NotAlgebraic, OverflowError):
+        return None
+    degree = math.prod(radicals.values())
+    if degree > 4096:
+        return None
+    return (degree - 1) * max(upper, 0.0) + max(lower, 0.0) + 2
+
+
+class _NotAlgebraic(Exception):
+    pass
+
+
+def _bfmss(node: Node, radicals: dict[Node, int]) -> tuple[float, float]:
+    """Logarithms of u and l to base 2."""
+    op = node.op
+    if op in ("num", "dec"):
+        number = node.value if op == "num" else node.value[0]
+        return float(number.p.bit_length()), float(number.q.bit_length() - 1)
+    if op == "const" and node.value == "i":
+        radicals[node] = 2
+        return 0.0, 0.0
+    if op == "add":
+        upper, lower = _bfmss(node.args[0], radicals)
+        for arg in node.args[1:]:
+            u, low = _bfmss(arg, radicals)
+            upper, lower = max(upper + low, lower + u) + 1, lower + low
+        return upper, lower
+    if op == "mul":
+        upper = lower = 0.0
+        for arg in node.args:
+            u, low = _bfmss(arg, radicals)
+            upper, lower = upper + u, lower + low
+        return upper, lower
+    if op == "div":
+        u1, l1 = _bfmss(node.args[0], radicals)
+        u2, l2 = _bfmss(node.args[1], radicals)
+        return u1 + l2, l1 + u2
+    if op == "root" or op == "pow":
+        exponent = rational(node.args[1])
+        if exponent is None or (op == "root" and exponent == 0):
+            raise _NotAlgebraic
+        if op == "root":
+            exponent = 1 / exponent
+        if exponent.q > 64 or abs(exponent.p) > 4096:
+            raise _NotAlgebraic
+        upper, lower = _bfmss(node.args[0], radicals)
+        power = abs(int(exponent.p))
+        upper, lower = upper * power, lower * power
+        if exponent < 0:
+            upper, lower = lower, upper
+        index = int(exponent.q)
+        if index > 1:
+            radicals[node] = index
+            upper, lower = max(upper, 0.0) / index, max(lower, 0.0) / index
+        return upper, lower
+    if op == "pct":
+        upper, lower = _bfmss(node.args[0], radicals)
+        return upper, lower + 7
+    raise _NotAlgebraic
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
+    try:
+        agreed = 0
+        for point in range(4):
+            prime = field.PRIMES[point % 2]
+            try:
+                if field.evaluate(gold, point, prime, {}) != field.evaluate(answer, point, prime, {}):
+                    return False
+            except Undefined:
+                continue
+            agreed += 1
+            if agreed == 2:
+                return True
+        return None
+    except field.NotRationalFunction:
+        pass
+    integers = sorted(_in_integer_places(gold, False) | _in_integer_places(answer, False))
+    if not integers or len(integers) > 6:
+        return None
+    agreed = 0
+    for point in range(12):
+        bound = {name: 2 + (point * (i + 1) + 5 * (len(integers) - i)) % 17 for i, name in enumerate(integers)}
+        try:
+            prime = field.PRIMES[point % 2]
+            if field.evaluate(gold, point, prime, bound) != field.evaluate(answer, point, prime, bound):
+                return False
+            agreed += 1
+        except Undefined:
+            continue
+        except field.NotRationalFunction:
+            continue
+    return True if agreed >= 6 else None
+
+
+def _in_integer_places(node: Node, inside: bool) -> frozenset[str]:
+    """Variables in exponents, in the bounds of sums, and under factorials."""
+    if node.op == "sym":
+        return frozenset((node.value,)) if inside else frozenset()
+    found: frozenset[str] = frozenset()
+    for at, arg in enumerate(node.args):
+        place = inside or node.op in ("fact", "binom") or (node.op == "pow" and at == 1)
+        if node.op in ("sum", "prod"):
+            if at == 0:
+                continue
+            inner = _in_integer_places(arg, inside or at < 3)
+            found |= inner - {node.args[0].value}
+            continue
+        found |= _in_integer_places(arg, place)
+    return found
+
+
+# (sign, lowest, highest) of the values a variable takes, one row per point; "mixed" draws the sign for each variable.
+_POINTS = (
+    ("+", 0.3, 0.9), ("+", 1.1, 2.9), ("+", 0.5, 1.6), ("+", 3.0, 9.0), ("-", 0.2, 0.9), ("mixed", 0.4, 2.5),
+    ("+", 0.05, 0.3), ("-", 1.1, 3.0), ("+", 9.0, 30.0), ("mixed", 1.0, 6.0), ("+", 30.0, 90.0), ("-", 4.0, 12.0),
+    ("+", 0.7, 1.3), ("mixed", 0.1, 1.0), ("+", 2.0, 4.0), ("mixed", 5.0, 20.0),
+)  # fmt: skip
+_DISCRETE = frozenset(("fact", "binom", "fn:floor", "fn:ceil", "fn:mod", "fn:gcd", "fn:lcm", "sum", "prod"))
+
+
+@lru_cache(maxsize=8192)
+def _coordinate(name: str, point: int) -> fmpq:
+    digest = hashlib.blake2b(f"{point}/{name}".encode(), digest_size=8).digest()
+    share = int.from_bytes(digest[:6]) / 2**48
+    sign, low, high = _POINTS[point]
+    magnitude = fmpq(int((low + share * (high - low)) * 2**20), 2**20)
+    negative = sign == "-" or (sign == "mixed" and digest[7] & 1)
+    return -magnitude if negative else magnitude
+
+
+def _unknown(name: str, args: tuple[Ball, ...]) -> Ball:
+    """A value for an unknown function: any, but the same for arguments that agree to 18 digits."""
+    key = name + "|" + "|".join(acb(arg).real.str(18, radius=False) + acb(arg).imag.str(18, radius=False) for arg in args)
+    return arb(fmpq(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) + 2**40, 2**47))
+
+
+def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
+    if len(names) > 24:
+        return None
+    found = operations(gold) | operations(answer)
+    discrete = bool(found & _DISCRETE) or _alternating(gold) or _alternating(answer)
+    imaginary = _has_i(gold) or _has_i(answer)
+    agreed = complex_agreed = 0
+    points = range(24 if discrete else len(_POINTS))
+    with at_precision(_LOW):
+        for point in points:
+            env: dict[str, Ball]
+            if discrete:
+                env = {name: arb(1 + (point * (2 * i + 1) + 7 * (len(names) - i)) % 23) for i, name in enumerate(names)}
+            else:
+                env = {name: arb(_coordinate(name, point)) for name in names}
+            try:
+                left, right = ball(gold, env, _unknown), ball(answer, env, _unknown)
+            except Undefined:
+                continue
+            except NoBall:
+                return None
+            if not left.is_finite() or not right.is_finite():
+                continue
+            real = _is_real(left) and _is_real(right)
+            if not real and not imaginary and not all(env[name] > 0 for name in names):
+                continue
+            if not _overlap(left, right):
+                if real or imaginary:
+                    return False
+                complex_agreed -= 100
+                continue
+            if not _informative(left, right):
+                continue
+            if real or imaginary:
+                agreed += 1
+            else:
+                complex_agreed += 1
+    if agreed >= 4:
+        return True
+    if agreed + complex_agreed >= 5:
+        return True
+    if complex_agreed < 0 and agreed < 3:
+        return False
+    return None
+
+
+def _is_real(x: Ball) -> bool:
+    return isinstance(x, arb) or x.imag == 0 or bool(x.imag.contains(0) and abs(x.imag) < arb(fmpq(1, 2**60)))
+
+
+def _informative(left: Ball, right: Ball) -> bool:
+    """A ball that says little agrees with everything."""
+    size = abs(left) + 1
+    for x in (left, right):
+        radius = x.rad() if isinstance(x, arb) else acb(x).real.rad() + acb(x).imag.rad()
+        if not radius < size * arb(fmpq(1, 2**30)):
+            return False
+    return True
+
+
+def _has_i(node: Node) -> bool:
+    if node.op == "const":
+        return bool(node.value == "i")
+    return any(_has_i(arg) for arg in node.args)
+
+
+def _alternating(node: Node) -> bool:
+    """Whether a negative number is raised to a variable power, as in (-1)^n."""
+    if node.op == "pow":
+        base = node.args[0]
+        negative = (base.op == "num" and base.value < 0) or (base.op == "mul" and base.args[0] == MINUS_ONE)
+        if negative and symbols(node.args[1]):
+            return True
+    return any(_alternating(arg) for arg in node.args if arg.args)
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def canonical(node: Node) -> Node:
+    """The tree with sums and products flattened and sorted."""
+    if not node.args:
+        return node
+    args = [canonical(arg) for arg in node.args]
+    if node.op in ("add", "mul"):
+        flat: list[Node] = []
+        for arg in args:
+            flat.extend(arg.args if arg.op == node.op else (arg,))
+        flat.sort(key=repr)
+        return Node(node.op, tuple(flat), node.value)
+    return Node(node.op, tuple(args), node.value)

@@ -1,0 +1,95 @@
+"""Answers that are words: compared by their words, without case, articles, punctuation and LaTeX around them.
+
+Also the two things words do to any answer: deny it ("not 42") or leave it open ("either 3 or 4", "maybe 42").
+
+Not covered: synonyms, spelling, translation. A paraphrase of a reference is not recognised, except that the subject of
+a one-sentence reference is enough ("Petya" for "Petya will receive the last token").
+"""
+
+import re
+
+from graders.math.tokens import folded
+
+_COMMAND = re.compile(r"\\(?:text|mathrm|textbf|textit|mbox|mathbf|operatorname|textrm|textnormal|emph|boxed|left|right)\b\*?")
+_SPACE = re.compile(r"\\[,;:!> ]|\\q?quad\b|~")
+_WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*|[-+*/=<>^|]")
+_ARTICLES = frozenset(("a", "an", "the"))
+_TIGHT = re.compile(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle|\\[()\[\]](?!.*\\\\)")
+_DFRAC = re.compile(r"\\[dtc]frac")
+
+DENIALS = re.compile(
+    r"\b(?:not|never|neither|nor|wrong|incorrect|incorrectly|false|mistaken|mistake|invalid|except|unlikely|cannot|untrue"
+    r"|anything but|other than|rather than|instead of|disregard|ignore|reject|rejected|ruled out|no longer"
+    r"|n['’]t|isnt|wasnt|arent|dont|doesnt|cant)\b|(?<=[a-z])n['’]t\b|\\(?:not|neg|lnot|cancel|xcancel|bcancel|sout|st)(?![a-z])"
+    r"|不是|不对|错误|并非|而不是|\bpas\b|\bnicht\b|\bkein\b|\bне\b",
+    re.IGNORECASE,
+)
+OPEN = re.compile(
+    r"\b(?:either|maybe|perhaps|possibly|probably|might|could be|may be|or maybe|not sure|unsure|i think|i guess|guess|"
+    r"one of|between|alternatively|any of|whichever|unless|unknown|unclear|depends|pick|could|hopefully|if not|vs|versus|\?)\b"
+    r"|\?\s*$|或者|可能|也许|\bpeut-être\b|\bvielleicht\b|\bquizás?\b",
+    re.IGNORECASE,
+)
+
+
+def tight(text: str) -> str:
+    """The text without anything that only lays it out; equal tight texts are equal answers."""
+    text = _TIGHT.sub("", text)
+    if "frac" in text:
+        text = _DFRAC.sub(r"\\frac", text)
+    return text.rstrip(".,;").replace("{,}", ",")
+
+
+def words(text: str) -> list[str]:
+    """The words and numbers of a text, case-folded, without articles."""
+    text = folded(_SPACE.sub(" ", _COMMAND.sub(" ", text))).replace("\\%", " percent ").replace("%", " percent ")
+    found = [word.casefold() for word in _WORD.findall(text.replace("\\", " "))]
+    return [word for word in found if word not in _ARTICLES]
+
+
+def sensible(text: str) -> bool:
+    """Whether an unreadable reference is at least words: then it is compared as words."""
+    bare = re.sub(r"\\[A-Za-z]+", " ", text)
+    return re.search(r"[^\W\d_]{2}", bare) is not None or "\\text" in text
+
+
+_VERBS = frozenset(
+    "is are was were will has have had can served won wins receives received gets got does did should must would goes"
+    " lives lies ran runs".split()
+)
+
+
+def same(gold: str, answer: str) -> bool:
+    """Whether two texts say the same."""
+    mine, theirs = words(gold), words(answer)
+    if mine == theirs:
+        return bool(mine)
+    if not mine or not theirs:
+        return False
+    joined_mine, joined_theirs = "".join(mine), "".join(theirs)
+    if joined_mine == joined_theirs:
+        return True
+    if len(mine) == len(theirs) and all(_singular(a) == _singular(b) for a, b in zip(mine, theirs, strict=True)):
+        return True
+    # A list of names in another order: "line segment, circle" and "circle and line segment".
+    parts, others = _parts(gold), _parts(answer)
+    if len(parts) > 1 and len(parts) == len(others) and sorted(parts) == sorted(others):
+        return True
+    # The subject of a sentence whose verb follows at once.
+    return (
+        len(mine) >= 4
+        and len(theirs) <= 2
+        and mine[: len(theirs)] == theirs
+        and mine[len(theirs)] in _VERBS
+        and gold.strip().lstrip("$\\text{").strip()[:1].isupper()
+        and not DENIALS.search(gold)
+    )
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _parts(text: str) -> list[str]:
+    pieces = re.split(r",|;|\band\b|\bor\b|&", _COMMAND.sub(" ", text), flags=re.IGNORECASE)
+    return [" ".join(words(piece)) for piece in pieces if words(piece)]
