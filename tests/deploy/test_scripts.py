@@ -1,7 +1,9 @@
 """The scripts around the project: they lint, and the one that guards against silent skips does so."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +81,35 @@ def test_the_locks_name_no_package_index() -> None:
     """Where packages come from is this machine's business."""
     for lock in ROOT.glob("requirements*.lock"):
         assert "://" not in lock.read_text()
+
+
+def test_every_declared_dependency_is_locked() -> None:
+    """A dependency that only happens to be installed here is missing on a fresh machine."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    run_time = {canonical(line) for line in project["dependencies"]}
+    development = {canonical(line) for line in project["optional-dependencies"]["dev"]}
+    assert run_time - locked("requirements.lock") == set()
+    assert (run_time | development) - locked("requirements-dev.lock") == set()
+
+
+def test_the_locks_agree_with_each_other() -> None:
+    """`make test` must not exchange what `make serve` runs with."""
+    entries = {name: set(entry_lines(name)) for name in ("requirements.lock", "requirements-dev.lock")}
+    assert entries["requirements.lock"] - entries["requirements-dev.lock"] == set()
+
+
+def entry_lines(lock: str) -> list[str]:
+    """The name==version of each entry."""
+    return re.findall(r"^([A-Za-z0-9_.-]+==[^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE)
+
+
+def canonical(requirement: str) -> str:
+    """A requirement's name as indexes compare it."""
+    name = re.match(r"[A-Za-z0-9_.-]+", requirement)
+    assert name is not None
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def locked(lock: str) -> set[str]:
+    """Canonical names of a lock's entries."""
+    return {canonical(line) for line in entry_lines(lock)}
