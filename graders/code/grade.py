@@ -6,19 +6,20 @@ the layer above may try again.
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from graders.code.asserts import NeedsOneProcess, run_tests
 from graders.code.calls import DoesNotCompile, run_calls
 from graders.code.cases import by_rule, run_cases
+from graders.code.checker import open_checker
 from graders.code.dialogue import TEXT_MAX, tail
 from graders.code.extract import Extracted, extract
 from graders.code.harness import assert_harness, one_process, python_driver, whole_program
 from graders.code.language import canonical
 from graders.code.score import Plan
 from graders.errors import TaskInvalid
-from graders.task import AssertTests, CodeLimits, CodeTask, FunctionTests, StdioTests, UnittestTests
+from graders.task import AssertTests, CodeLimits, CodeTask, FunctionTests, ProgramChecker, StdioTests, UnittestTests
 from graders.verdict import JsonValue, Outcome, Reason, TestResult, Verdict
 from sandbox.limits import Limits
 from sandbox.run import Program
@@ -69,10 +70,13 @@ class CodeGrader:
             plan = Plan(task, [case.weight for case in tests.cases])
             program = whole_program(extracted.language, extracted.code)
             rule = tests.checker
-            if not isinstance(rule, str) and rule.kind == "program":
-                raise TaskInvalid("unsupported", "program checkers are not built yet")
-            with self._open(program) as candidate:
-                results = run_cases(candidate, tests, limits, plan, by_rule(rule))
+            with ExitStack() as stack:
+                if isinstance(rule, ProgramChecker):
+                    accepts = stack.enter_context(open_checker(self._runner, rule, limits))
+                else:
+                    accepts = by_rule(rule)
+                candidate = stack.enter_context(self._open(program))
+                results = run_cases(candidate, tests, limits, plan, accepts)
         elif isinstance(tests, FunctionTests):
             plan = Plan(task, [case.weight for case in tests.cases])
             with self._open(python_driver(extracted.code)) as candidate:

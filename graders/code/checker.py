@@ -1,0 +1,82 @@
+"""Special judges: a trusted program that decides whether an output is right, run in a jail of its own.
+
+How it is called depends on what it reads. One that never reads standard input gets three files as arguments: input,
+output, answer (testlib's order). One that does is a problem package's output validator: it gets input, answer and a
+feedback folder as arguments and the output on standard input (Kattis, DOMjudge). What its status means is the task's
+`dialect`; only these statuses are believed, since no accident produces 42. A score that it writes is not read.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graders.code.cases import Accepts, as_bytes
+from graders.code.dialogue import how_it_ended, tail
+from graders.code.harness import whole_program
+from graders.code.language import canonical
+from graders.errors import GraderFault, TaskInvalid
+from graders.task import ProgramChecker, StdioCase
+from graders.verdict import TestOutcome
+from sandbox.limits import Limits
+from sandbox.run import Ended, Run
+from sandbox.runner import Runner
+
+LIMITS = Limits(cpu_s=10.0, output_bytes=1024 * 1024)
+"""What a checker may use for one case, at least; a task that grants its candidates more grants its checker that."""
+
+_STATUSES = {"kattis": {42: True, 43: False}, "testlib": {0: True, 1: False, 2: False}}
+
+_READS_STDIN = re.compile(
+    r"\bstdin\b|\bcin\b|\binput\s*\(|\bscanf\s*\(|\bgetchar\s*\(|\bgetline\s*\(\s*std::cin|System\.in\b|/dev/stdin|\bopen\(0"
+)
+
+
+@contextmanager
+def open_checker(runner: Runner, checker: ProgramChecker, limits: Limits) -> Iterator[Accepts]:
+    """A judge that asks the program.
+
+    Raises, on entry: TaskInvalid if it does not compile or its language is not here.
+    The judge raises TaskInvalid for a status that is none of its dialect's, or no status at all.
+    """
+    language = canonical(checker.language)
+    if language not in runner.languages:
+        raise TaskInvalid("unsupported_language", f"no jail here runs the checker's language, {language}")
+    program = whole_program(language, checker.source)
+    validator = _READS_STDIN.search(checker.source) is not None
+    with runner.open(program) as judge:
+        if judge.compiled is not None and not judge.compiled.exited_zero:
+            raise TaskInvalid("checker_does_not_compile", tail(judge.compiled.stderr) or judge.compiled.ended.value)
+
+        def accepts(case: StdioCase, output: bytes) -> bool:
+            run = _validator_run(case, output) if validator else _checker_run(case, output)
+            outcome = next(iter(judge.run([run], _limits_of(limits))), None)
+            if outcome is None:
+                raise GraderFault("the sandbox gave no outcome")
+            decided = _STATUSES[checker.dialect].get(outcome.exit_code or 0) if outcome.ended is Ended.EXITED else None
+            if decided is None:
+                ended, explain = how_it_ended(outcome)
+                words = explain.get("ended", "exit status 0") if ended is not TestOutcome.ACCEPTED else "exit status 0"
+                raise TaskInvalid("checker_failed", f"the checker ended with neither verdict: {words}")
+            return decided
+
+        yield accepts
+
+
+def _checker_run(case: StdioCase, output: bytes) -> Run:
+    files = {"case.in": as_bytes(case.input), "case.out": output, "case.ans": as_bytes(case.output)}
+    return Run(args=("case.in", "case.out", "case.ans"), files=files)
+
+
+def _validator_run(case: StdioCase, output: bytes) -> Run:
+    files = {"case.in": as_bytes(case.input), "case.ans": as_bytes(case.output)}
+    return Run(stdin=output, args=("case.in", "case.ans", "./"), files=files)
+
+
+def _limits_of(task: Limits) -> Limits:
+    return Limits(
+        cpu_s=max(LIMITS.cpu_s, task.cpu_s),
+        memory_bytes=max(LIMITS.memory_bytes, task.memory_bytes),
+        output_bytes=LIMITS.output_bytes,
+        processes=LIMITS.processes,
+        file_bytes=max(LIMITS.file_bytes, task.output_bytes * 2, task.file_bytes),
+    )
