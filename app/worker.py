@@ -99,4 +99,10 @@ def open_sandbox(settings: Settings) -> Runner:
     """
     from sandbox.pool import open_runner  # Only a process that grades code needs an engine's client.
 
-    return open_runner(settings.sandbox, jails=2, image=settings.sandbox_image, run_dir=settings.data_dir / "run")
+    return open_runner(
+        settings.sandbox,
+        jails=2,  # Trusted asserts run in a jail of their own beside the candidate's.
+        image=settings.sandbox_image,
+        run_dir=settings.data_dir / "sandbox",
+        runtime=settings.sandbox_runtime,
+    )
