@@ -27,18 +27,28 @@ class Reading:
     hedged: bool = False
 
 
-_LATEX = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|textrm|mathit|operatorname|boxed|fbox|mathsf|left|right|bf|rm)\b|[${}*`_]|\\[()\[\],; ]")
+_LATEX = re.compile(
+    r"\\(?:text|mathrm|textbf|mathbf|textit|textrm|mathit|operatorname|boxed|fbox|mathsf|left|right|bf|rm)\b|[${}*`_]|\\[()\[\],; ]"
+)
 _LETTER = re.compile(r"(?<![A-Za-z0-9'’\\])([A-Z])(?![A-Za-z0-9'’]|\s*=|\s*\()")
 _LOWER = re.compile(r"^\W*([a-z])\W*$")
 _LABELLED = re.compile(r"^\W{0,3}([A-Za-z])\s*[.:)\]、。-]\s*\S")
-_NAMED = re.compile(r"\b(?:choice|option|answer|answer choice)\W{0,3}(?:is\W{0,3})?([A-Z])(?![A-Za-z0-9])", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:choice|option|answer|answer choice)\W{0,3}(?:is\W{0,3})?([A-Z])(?![A-Za-z0-9])", re.IGNORECASE
+)
 _DENIAL = re.compile(
     r"\b(?:not|isn['’]?t|can['’]?t|cannot|can not|couldn['’]?t|never|neither|nor|doesn['’]?t|don['’]?t|won['’]?t|wasn['’]?t|wrong|incorrect|false"
     r"|eliminate[sd]?|rule[sd]? out|except|rather than|instead of|non|pas|nicht|kein|ne)\b|不是|不对|不可能|错误|非",
     re.IGNORECASE,
 )
-_OPEN = re.compile(r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between)\b|可能|也许|\?\s*$", re.IGNORECASE)
-_CLAUSES = re.compile(r"[,;.!?。，；！？\n]+(?=\s|$|[^\x00-\x7f])|\bbecause\b|\btherefore\b|\bso\b|\bsince\b|\bbut\b|\bhence\b|\bthus\b|(?<=\s)(?=non\s)|(?<=[A-Z])\s+(?=not\b)|—|–", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between)\b|可能|也许|\?\s*$",
+    re.IGNORECASE,
+)
+_CLAUSES = re.compile(
+    r"[,;.!?。，；！？\n]+(?=\s|$|[^\x00-\x7f])|\bbecause\b|\btherefore\b|\bso\b|\bsince\b|\bbut\b|\bhence\b|\bthus\b|(?<=\s)(?=non\s)|(?<=[A-Z])\s+(?=not\b)|—|–",
+    re.IGNORECASE,
+)
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so|answer|correct|right|choose|choice|option|select|pick|solution|conclu\w+|réponse|respuesta|antwort)\b|答案|正确|选|应该|所以|因此",
     re.IGNORECASE,
@@ -51,7 +61,11 @@ def _alone(text: str) -> list[str]:
     for match in _LETTER.finditer(text):
         letter = match.group(1)
         rest = text[match.end() : match.end() + 12]
-        if letter in "AI" and re.match(r"\s+[a-z]{2,}", rest) and not re.match(r"\s+(?:and|or|is|because|since|non|not)\b", rest):
+        if (
+            letter in "AI"
+            and re.match(r"\s+[a-z]{2,}", rest)
+            and not re.match(r"\s+(?:and|or|is|because|since|non|not)\b", rest)
+        ):
             continue  # "A train leaves", "I think".
         found.append(letter)
     return found
@@ -174,7 +188,11 @@ def grade(task: ChoiceTask, completion: str, prompt: str = "") -> Verdict:
         if not expected <= set(options):
             raise TaskInvalid("unknown_option", "the reference of a choice is not among its options")
     span = extract(completion, task.extract)
-    explain = {"expected": ", ".join(sorted(expected)), "expected_normal": "".join(sorted(expected)), "answer_normal": ""}
+    explain = {
+        "expected": ", ".join(sorted(expected)),
+        "expected_normal": "".join(sorted(expected)),
+        "answer_normal": "",
+    }
     if span.text is None and (span.method != "nothing" or task.extract != "auto"):
         return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=dict(explain))
     reading = read(span, completion, options)

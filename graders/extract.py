@@ -38,6 +38,7 @@ class Span:
             where there is no answer, why: "unterminated_think", "empty_boxed", "unterminated_boxed",
             "empty_answer_tag", "empty" or "nothing".
         parts: the texts of adjacent boxes or tags, in order, when there are several; else empty.
+        narrow: for a completion of one line, the part of it that states a value, for when the line as a whole is prose.
         before, after: up to 200 characters on either side of the marker, for units and retractions.
     """
 
@@ -48,6 +49,7 @@ class Span:
     parts: tuple[str, ...] = ()
     before: str = ""
     after: str = ""
+    narrow: str | None = None
 
 
 _END_OF_TURN = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<｜end▁of▁sentence｜>", "</s>")
@@ -204,11 +206,11 @@ _PHRASE = re.compile(
 _LINE_TAIL = re.compile(r"[^\n]*")
 _BLANK = re.compile(r"[\s*_#>`:\-]*")
 # A full stop that ends a sentence: not inside a number, and followed by space or the end.
-_STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？]")
+_STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？।]")
 _MATH = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _VERB = re.compile(
-    r"(?:\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|:)\s*",
+    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|:)\s*",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
@@ -217,15 +219,25 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[-−+]?[$€£¥]?\d+(?:[.,]\d+)*(?:\s?/\s?\d+)?(?:\s?\\?%)?|[-−+]?\.\d+")
+_VALUE_AND_UNIT = re.compile(
+    r"[\W\d_]*(?:\\?[A-Za-z]{1,2}(?![A-Za-z])[\W\d_]*)*(?:\s(?:percent|pct|degrees?|[a-z]{2,12})\.?)?$"
+)
+# "$x \\ge 5$ is the solution": here what comes before the verb is the answer.
+_PREDICATE = re.compile(
+    r"\s*(?:is|are)\s+(?:the|our|my|a|your)?\s*(?:final|correct|required|desired|only)?\s*(?:answers?|solutions?|result)\b",
+    re.I,
+)
 _SENTENCE_CHARS_MAX = 2000
 _SHORT_CHARS = 300
 
 
 def _unframed(text: str) -> str:
     """Without the Markdown, code ticks and final stop around it."""
-    text = text.strip()
+    text = text.strip().lstrip("#>").strip()
     for _ in range(3):
         before = text
+        if text.endswith("**") and text.count("**") == 1:
+            text = text[:-2].rstrip()
         for frame in ("**", "__", "`", "*"):
             if len(text) > 2 * len(frame) and text.startswith(frame) and text.endswith(frame):
                 text = text[len(frame) : -len(frame)].strip()
@@ -258,6 +270,10 @@ def narrowed(sentence: str) -> str:
     def outside(at: int) -> bool:
         return not any(start < at < end for start, end in maths)
 
+    if maths:
+        stated = _PREDICATE.match(text, maths[-1][1])
+        if stated is not None:
+            return text[maths[-1][0] : maths[-1][1]]
     tail = 0
     for verb in _VERB.finditer(text):
         if outside(verb.start()) and verb.end() < len(text):
@@ -310,7 +326,7 @@ def _sentence_number(line: str) -> str | None:
             value
             and len(value) <= 60
             and any(char.isdigit() for char in value)
-            and not re.search(r"[^\W\d_]{3}", value)
+            and (value[0] == "$" or "\\" in value or _VALUE_AND_UNIT.match(value))
         ):
             return value
         equals = sentence.rfind("=")
@@ -352,14 +368,16 @@ def extract(completion: str, where: Extract = "auto") -> Span:
             return Span(text or None, hashes, tail.end() if tail else end, "hashes" if text else "empty")
         region = _phrase(completion, start, end)
         if region is not None:
-            text = narrowed(first_sentence(completion[region[0] : region[1]]))
+            sentence = first_sentence(completion[region[0] : region[1]])
+            text = _stated(narrowed(sentence), sentence)
             return Span(text or None, region[0], region[1], "phrase" if text else "empty")
     line = _last_line(completion, start, end)
     if line is None:
         return Span(None, end, end, "empty")
     whole = completion[start:end].strip()
-    if where == "auto" and len(whole) <= _SHORT_CHARS and ("\n" not in whole or "\\begin" in whole):
-        return Span(_whole(whole), start, end, "line")
+    framed = whole.startswith("\\begin{") and whole.endswith("}") and len(whole) <= ANSWER_CHARS_MAX
+    if where == "auto" and (framed or (len(whole) <= _SHORT_CHARS and "\n" not in whole)):
+        return Span(_unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))
     text = completion[line[0] : line[1]]
     short = _unframed(text)
     if where == "last_line" or (len(short) <= 80 and _mathematical(short)):
@@ -371,9 +389,27 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     return Span(None, line[0], line[1], "nothing")
 
 
+def _stated(value: str, sentence: str) -> str:
+    """An announced value; from prose ("Janeth will still owe 220 $ after 12 months") its number, the one in money first."""
+    if "\\" in value or "$" in value[:1] or len(re.findall(r"[^\W\d_]{2,}", value)) < 3:
+        return value
+    numbers = list(_NUMBER.finditer(value))
+    if len(numbers) == 1:
+        return value if value.startswith(numbers[0].group()) else numbers[0].group()
+    for match in numbers:
+        if match.group()[0] in "$€£¥" or re.match(r"\s?[$€£¥%]", value[match.end() :]):
+            return match.group()
+    return value
+
+
 def _mathematical(text: str) -> bool:
     """Whether a line is a value by itself rather than prose: no word of three letters outside of LaTeX commands."""
     bare = re.sub(r"\\[A-Za-z]+", " ", text)
+    if (
+        not bare.isascii()
+        and sum(1 for char in bare if char > "\u02ff" and char.isalpha() and not "\u0370" <= char <= "\u03ff") > 2
+    ):
+        return False
     return bool(text) and re.search(r"[^\W\d_]{4}", bare) is None
 
 
@@ -382,7 +418,7 @@ def _whole(text: str) -> str:
     text = text.strip()
     if _MATH.fullmatch(text) or _mathematical(text):
         return _unframed(text)
-    if text.count(" ") >= 2 or re.search(r"[一-鿿]", text):
+    if text.count(" ") >= 2 or not text.isascii():
         value = _sentence_number(text)
         if value is not None:
             return value

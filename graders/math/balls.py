@@ -14,7 +14,7 @@ import flint
 from flint import acb, arb, fmpq
 
 from graders.math.exact import NotRational, Undefined, value
-from graders.math.tree import Node
+from graders.math.tree import Node, operations
 
 PRECISION_LOCK = threading.RLock()
 TERMS_MAX = 2_000
@@ -56,7 +56,7 @@ def ball(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball
     op = node.op
     if op == "num":
         return arb(node.value)
-    if op == "dec":
+    if op in ("dec", "rep"):
         return arb(node.value[0])
     if op == "sym":
         found = env.get(node.value)
@@ -109,6 +109,8 @@ def ball(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball
             return arb(value(node, {}))
         except NotRational:
             raise NoBall from None
+    if op == "int":
+        return _integral(node, env, unknown)
     if op == "cases":
         return _cases(node, env, unknown)
     raise NoBall(op)
@@ -270,9 +272,7 @@ def _binomial(n: Ball, k: Ball) -> Ball:
     return ((n + 1).lgamma() - (k + 1).lgamma() - (n - k + 1).lgamma()).exp()
 
 
-def _determinant(
-    node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None
-) -> Ball:
+def _determinant(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
     if node.op != "matrix" or node.value[0] != node.value[1] or node.value[0] > 16:
         raise NoBall("determinant")
     cells = [acb(ball(arg, env, unknown)) for arg in node.args]
@@ -299,6 +299,43 @@ def _series(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[B
     return total
 
 
+def _integral(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+    """A definite integral with finite bounds, enclosed rigorously with a bounded number of evaluations."""
+    variable, low, high, body = node.args
+    if any(name.startswith("∫") for name in env) or "int" in operations(body) or operations(body) & _NOT_ANALYTIC:
+        raise NoBall("integral")
+    first, last = ball(low, env, unknown), ball(high, env, unknown)
+    if not first.is_finite() or not last.is_finite():
+        raise NoBall("improper integral")
+    inner = dict(env)
+    inner["∫"] = arb(0)
+
+    def integrand(x: acb, analytic: bool) -> acb:
+        inner[variable.value] = x
+        try:
+            value = acb(ball(body, inner, unknown))
+        except Undefined:
+            return acb("nan")
+        if analytic and operations(body) & _BRANCHING and not _far_from_cut(x):
+            return acb("nan")
+        return value
+
+    return real_part_if_real(
+        acb.integral(integrand, acb(first), acb(last), rel_tol=arb(2) ** -70, eval_limit=1500, depth_limit=30)
+    )
+
+
+_NOT_ANALYTIC = frozenset(
+    ("fn:abs", "fn:floor", "fn:ceil", "fn:sgn", "fn:max", "fn:min", "fn:mod", "cases", "fn:Re", "fn:Im")
+)
+_BRANCHING = frozenset(("root", "fn:ln", "fn:log", "fn:arcsin", "fn:arccos", "fn:arccosh", "fn:arctanh", "pow"))
+
+
+def _far_from_cut(x: acb) -> bool:
+    """A conservative test: only where the argument is real or to the right of zero are roots and logarithms analytic."""
+    return bool(x.real > 0)
+
+
 def _cases(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
     """The first branch whose condition surely holds; a condition that cannot be told makes the whole unknown."""
     for at in range(0, len(node.args), 2):
@@ -307,9 +344,7 @@ def _cases(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ba
     raise Undefined
 
 
-def _holds(
-    condition: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None
-) -> bool:
+def _holds(condition: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> bool:
     if condition.op == "special" and condition.value == "otherwise":
         return True
     if condition.op == "list":

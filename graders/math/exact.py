@@ -29,7 +29,7 @@ def rational(node: Node) -> fmpq | None:
     op = node.op
     if op == "num":
         return node.value
-    if op == "dec":
+    if op in ("dec", "rep"):
         return node.value[0]
     try:
         return value(node, {})
@@ -42,7 +42,7 @@ def value(node: Node, bound: dict[str, fmpq]) -> fmpq:
     op = node.op
     if op == "num":
         return node.value
-    if op == "dec":
+    if op in ("dec", "rep"):
         return node.value[0]
     if op == "add":
         total = _ZERO

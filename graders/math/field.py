@@ -75,7 +75,7 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
         if exponent == 0 and base == 0:
             raise Undefined
         return pow(base, exponent, prime)
-    if op == "dec":
+    if op in ("dec", "rep"):
         number = node.value[0]
         return int(number.p) * _inverse(int(number.q), prime) % prime
     if op == "pct":

@@ -17,9 +17,15 @@ from graders.math.exact import NotRational, Undefined, rational
 from graders.math.tree import MINUS_ONE, Node, symbols
 
 _DECIMAL = re.compile(r"[-+]?\d*(?:,\d{3})*\.(\d+)|[-+]?\d+(?:,\d{3})*")
-_FRACTION = re.compile(r"[-+]?(?:\\[dtc]?frac\s*(?:\{\s*[-+]?\d+\s*\}|\d)\s*(?:\{\s*[-+]?\d+\s*\}|\d)|\d+\s*/\s*\d+|\d+)")
-_MIXED = re.compile(r"[-+]?\d+(?:\s*\\[dtc]?frac\s*(?:\{\d+\}|\d)\s*(?:\{\d+\}|\d)|\s+\d+/\d+)?|[-+]?\\[dtc]?frac\{\d+\}\{\d+\}")
-_SCIENTIFIC = re.compile(r"[-+]?\d(?:\.\d+)?\s*(?:\\times|\\cdot|\*|×|·)\s*10\s*\^\s*\{?\s*[-+]?\d+\s*\}?|[-+]?\d(?:\.\d+)?[eE][-+]?\d+")
+_FRACTION = re.compile(
+    r"[-+]?(?:\\[dtc]?frac\s*(?:\{\s*[-+]?\d+\s*\}|\d)\s*(?:\{\s*[-+]?\d+\s*\}|\d)|\d+\s*/\s*\d+|\d+)"
+)
+_MIXED = re.compile(
+    r"[-+]?\d+(?:\s*\\[dtc]?frac\s*(?:\{\d+\}|\d)\s*(?:\{\d+\}|\d)|\s+\d+/\d+)?|[-+]?\\[dtc]?frac\{\d+\}\{\d+\}"
+)
+_SCIENTIFIC = re.compile(
+    r"[-+]?\d(?:\.\d+)?\s*(?:\\times|\\cdot|\*|×|·)\s*10\s*\^\s*\{?\s*[-+]?\d+\s*\}?|[-+]?\d(?:\.\d+)?[eE][-+]?\d+"
+)
 _PARTS = re.compile(r"(?:\\[dtc]?frac\s*\{\s*([-+]?\d+)\s*\}\s*\{\s*([-+]?\d+)\s*\}|(\d+)\s*/\s*(\d+))")
 
 

@@ -56,11 +56,15 @@ class Reference:
 
 
 _LETTER = re.compile(r"\s*(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*[\(\[]?\s*([A-J])\s*[\)\]]?\s*[.:]?\s*\}?\s*\.?\s*")
-_LETTER_AND_TEXT = re.compile(r"\s*(?:\\text\{)?\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{2,80}).*", re.DOTALL)
+_LETTER_AND_TEXT = re.compile(
+    r"\s*(?:\\text\{)?\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{2,80}).*", re.DOTALL
+)
 _DAMAGED = (("\x0c", "\\f"), ("\x08", "\\b"), ("\x07", "\\a"), ("\x0b", "\\v"))
 _DAMAGED_TAB = re.compile(r"\t(?=ext|imes|an\b|heta|frac|ilde|riangle|au\b|o\b)")
 _DAMAGED_RETURN = re.compile(r"\r(?=ight|ho\b|angle|floor|ceil)")
-_DOUBLED = re.compile(r"\\\\(?=(?:d?frac|left|right|sqrt|text|pi|infty|boxed|cup|cap|in|times|cdot|pm|leq?|geq?|\{|\}|[()\[\]])(?![A-Za-z]))")
+_DOUBLED = re.compile(
+    r"\\\\(?=(?:d?frac|left|right|sqrt|text|pi|infty|boxed|cup|cap|in|times|cdot|pm|leq?|geq?|\{|\}|[()\[\]])(?![A-Za-z]))"
+)
 _DOLLARS = re.compile(r"^\s*(\$\$?|\\\[|\\\()(.*?)(\$\$?|\\\]|\\\))\s*[.,]?\s*$", re.DOTALL)
 
 
@@ -166,10 +170,21 @@ class MathGrader:
         references = [self._reference(answer) for answer in task.answers]
         span = extract(completion, task.extract)
         if span.text is None and not (references[0].letter and span.method == "nothing"):
-            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_explain(references[0], "", None))
+            return Verdict(
+                Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_explain(references[0], "", None)
+            )
         if references[0].letter is not None:
             return self._letter(task, references, span, completion)
-        key = (task.answer, task.tolerance, task.ordered, task.require_form, span.text, _tail(span), bool(span.parts), prompt)
+        key = (
+            task.answer,
+            task.tolerance,
+            task.ordered,
+            task.require_form,
+            span.text,
+            _tail(span),
+            bool(span.parts),
+            prompt,
+        )
         with self._lock:
             known = self._pairs.get(key)
             if known is not None:
@@ -242,7 +257,9 @@ class MathGrader:
     def _judge(self, task: MathTask, reference: Reference, span: Span, prompt: str) -> Verdict:
         assert span.text is not None  # noqa: S101  (grade returned already)
         answer = repaired(span.text)
-        given = _cut(span.text)
+        if span.narrow is not None and span.narrow != span.text and _prose(answer, reference):
+            answer = repaired(span.narrow)
+        given = _cut(answer)
         words_only = reference.tree is None
         denied = text.DENIALS.search(answer) or text.OPEN.search(answer) or _retracted(span)
         if denied and (words_only or not text.DENIALS.search(reference.text)):
@@ -273,7 +290,7 @@ class MathGrader:
             return Found(True, "text"), reference.tree
         gold = reference.tree
         if gold is None:
-            return Found(text.same(reference.text, answer), "text"), None
+            return Found(text.same(reference.text, answer) or text.says(reference.text, answer, prompt), "text"), None
         asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))
         shown = answer + _tail(span)
         read = _tree_or_none(shown)
@@ -291,6 +308,16 @@ class MathGrader:
             if second.equal:
                 return second, other
         return found, read
+
+
+def _prose(line: str, reference: Reference) -> bool:
+    """Whether a completion of one line is a sentence about the answer rather than the answer."""
+    if reference.tree is None:
+        return False
+    return text.DENIALS.search(line) is not None or _STATES.search(line) is not None or _tree_or_none(line) is None
+
+
+_STATES = re.compile(r"(?<![\\A-Za-z])(?:is|are|equals|gives|was|est|ist|es|son|sont)(?![A-Za-z])")
 
 
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")
@@ -380,5 +407,7 @@ def _explain(reference: Reference, answer: str, read: Node | None) -> dict[str, 
     return {
         "expected": reference.text[:EXPLAIN_CHARS_MAX],
         "answer_normal": (tree.text(read) if read is not None else answer)[:EXPLAIN_CHARS_MAX],
-        "expected_normal": (tree.text(reference.tree) if reference.tree is not None else reference.text)[:EXPLAIN_CHARS_MAX],
+        "expected_normal": (tree.text(reference.tree) if reference.tree is not None else reference.text)[
+            :EXPLAIN_CHARS_MAX
+        ],
     }

@@ -16,7 +16,18 @@ from flint import arb, fmpq
 from graders.math import rungs, units
 from graders.math.balls import NoBall, at_precision, ball
 from graders.math.exact import NotRational, Undefined, rational
-from graders.math.tree import INFINITY, MINUS_ONE, NUMBER_OPS, Node, negated, number, operations, renamed, substituted, symbols
+from graders.math.tree import (
+    INFINITY,
+    MINUS_ONE,
+    NUMBER_OPS,
+    Node,
+    negated,
+    number,
+    operations,
+    renamed,
+    substituted,
+    symbols,
+)
 from graders.task import Tolerance
 
 COMPARISONS_MAX = 3_000
@@ -72,7 +83,7 @@ class Asker:
         renaming = self._renaming(gold, answer)
         if renaming is not None:
             return renaming
-        if self.residue is not None:
+        if self.residue is not None and method != "dots" and rungs.worth_asking(gold, answer):
             return Found(self.residue(gold, answer), "residue")
         return Found(None, method)
 
@@ -237,6 +248,8 @@ def rounds_to(gold: Node, answer: Node) -> bool:
         if exact is not None:
             if exact.q == 1:
                 return False
+            if answer.op == "rep" and places < answer.value[1] + 2 * answer.value[2]:
+                return False  # 0.35625 does not show that anything repeats.
             if digits < 3 and _finite_decimal(exact):
                 return _rounded(exact, places) == value and _truncated(exact, places) != value
             return _rounded(exact, places) == value
@@ -332,7 +345,9 @@ def is_name(node: Node) -> bool:
     if node.op == "const":
         return bool(node.value in ("e", "i"))
     if node.op == "fn":
-        return node.value in ("abs", "det", "max", "min", "gcd", "lcm", "deg", "arg", "Re", "Im") and is_name(node.args[0])
+        return node.value in ("abs", "det", "max", "min", "gcd", "lcm", "deg", "arg", "Re", "Im") and is_name(
+            node.args[0]
+        )
     if node.op == "mul":
         return all(_single(arg) for arg in node.args)
     if node.op == "div":
@@ -345,7 +360,9 @@ def is_name(node: Node) -> bool:
 
 
 def _single(node: Node) -> bool:
-    return node.op == "sym" and len(node.value) == 1 or (node.op == "sym" and node.value.startswith(("angle", "triangle")))
+    return (
+        node.op == "sym" and len(node.value) == 1 or (node.op == "sym" and node.value.startswith(("angle", "triangle")))
+    )
 
 
 def _asked(node: Node) -> bool:
@@ -367,8 +384,8 @@ def _parameter(name: str, prompt_letters: frozenset[str], node: Node) -> bool:
     """Whether a variable is one that whoever answers makes up: n in n*pi, t in a line, C in an integral."""
     if len(name) != 1:
         return False
-    if prompt_letters:
-        return name not in prompt_letters
+    if prompt_letters and name not in prompt_letters:
+        return True
     if name in ("C", "c", "K"):
         return node.op == "add" and Node("sym", (), name) in node.args
     return name in ("k", "n", "m", "t", "s", "l", "j", "p") and "const" in operations(node)
@@ -411,9 +428,46 @@ def settled(node: Node) -> Node:
         return Node(op, tuple(items), node.value)
     if op == "rel" and node.value == ("=",) and node.args[1].op in ("set", "list", "union", "tuple", "special"):
         return Node("rel", (node.args[0], settled(node.args[1])), node.value)
+    if op in ("mul", "add") and any(arg.op == "matrix" for arg in node.args):
+        return _matrix_value(node)
     if node.args and "pm" in operations(node):
         return Node("list", (_signed(node, True), _signed(node, False)), frozenset(("or",)))
     return node
+
+
+def _matrix_value(node: Node) -> Node:
+    """A sum or product of matrices and scalars carried out, where their shapes allow it and they are small."""
+    total: Node | None = None
+    for arg in node.args:
+        part = _matrix_value(arg) if arg.op in ("mul", "add") else arg
+        if total is None:
+            total = part
+        elif node.op == "add":
+            if part.op != "matrix" or total.op != "matrix" or part.value != total.value:
+                return node
+            cells = zip(total.args, part.args, strict=True)
+            total = Node("matrix", tuple(Node("add", pair) for pair in cells), total.value)
+        elif part.op != "matrix" or total.op != "matrix":
+            if part.op == "matrix":
+                total, part = part, total
+            if total.op == "matrix":
+                total = Node("matrix", tuple(Node("mul", (part, cell)) for cell in total.args), total.value)
+            else:
+                total = Node("mul", (total, part))
+        else:
+            rows, inner, columns = total.value[0], total.value[1], part.value[1]
+            if inner != part.value[0] or rows * inner * columns > 512:
+                return node
+            sums = [
+                Node(
+                    "add",
+                    tuple(Node("mul", (total.args[i * inner + k], part.args[k * columns + j])) for k in range(inner)),
+                )
+                for i in range(rows)
+                for j in range(columns)
+            ]
+            total = Node("matrix", tuple(sums), (rows, columns))
+    return total if total is not None else node
 
 
 def _signed(node: Node, upper: bool) -> Node:
@@ -498,7 +552,12 @@ def _names_differ(left: Node | None, right: Node | None) -> bool:
     """Two labels that cannot mean the same: x = 3 is not y = 3. Functions may use any letter."""
     if left is None or right is None or left.op != "sym" or right.op != "sym":
         return False
-    return bool(left.value != right.value and len(left.value) == 1 and len(right.value) == 1 and "y" not in (left.value, right.value))
+    return bool(
+        left.value != right.value
+        and len(left.value) == 1
+        and len(right.value) == 1
+        and "y" not in (left.value, right.value)
+    )
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------
@@ -594,7 +653,11 @@ def _ratio(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
             return _ratio(asker, gold, taken.value, depth + 1)
         return DIFFERENT
     if answer.op == "ratio":
-        if _TIME.fullmatch(gold.value) and _TIME.fullmatch(answer.value) and (_clock(gold.value) or _clock(answer.value)):
+        if (
+            _TIME.fullmatch(gold.value)
+            and _TIME.fullmatch(answer.value)
+            and (_clock(gold.value) or _clock(answer.value))
+        ):
             return Found(_minutes(gold.value) == _minutes(answer.value), "time")
         if len(gold.args) != len(answer.args):
             return DIFFERENT
@@ -792,7 +855,9 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
             return DIFFERENT
         if any(part.op == "tuple" for part in parts):
             return _one_of(asker, gold, answer, depth)
-        return _in_order(asker, [labelled(item).value for item in gold.args], [labelled(item).value for item in parts], depth)
+        return _in_order(
+            asker, [labelled(item).value for item in gold.args], [labelled(item).value for item in parts], depth
+        )
     vector = _basis_vector(answer, len(gold.args))
     if vector is not None:
         return _in_order(asker, list(gold.args), vector, depth)
@@ -805,7 +870,9 @@ def _basis_vector(node: Node, width: int) -> list[Node] | None:
     """2i - 3j + k, where i, j and k are set as vectors or no other reading is left."""
     if node.op not in ("add", "mul", "sym", "const") or width not in (2, 3):
         return None
-    names = [{"i", "hat i", "vec i", "hat imath"}, {"j", "hat j", "vec j", "hat jmath"}, {"k", "hat k", "vec k"}][:width]
+    names = [{"i", "hat i", "vec i", "hat imath"}, {"j", "hat j", "vec j", "hat jmath"}, {"k", "hat k", "vec k"}][
+        :width
+    ]
     parts: list[Node] = [number(0)] * width
     for term in node.args if node.op == "add" else (node,):
         factors = list(term.args) if term.op == "mul" else [term]
@@ -913,19 +980,20 @@ def _relation(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return _chains(asker, gold, answer, depth)
     if mine.value is not gold:
         if is_name(gold.args[0]) and not _sums_names(gold.args[0]):
-            found = asker.decide(_alternatives(gold, mine), answer, depth + 1)
+            found = asker.decide(mine.value, answer, depth + 1)
             if found.equal or found.hedged:
                 return found
-            solved = _solves(asker, gold, answer) if symbols(mine.value) else None
+            solved = _solves(asker, gold, answer)
             return solved if solved is not None and solved.equal else found
         if mine.label is None:
             return asker.decide(mine.value, answer, depth + 1)
     solved = _solves(asker, gold, answer)
+    if solved is None and answer.op in NUMBER_OPS and len(gold.args) == 2 and gold.value == ("=",):
+        identity, _ = rungs.equal(*gold.args)
+        if identity:
+            # The reference states that two expressions are always equal; the answer is one of them.
+            return asker.decide(gold.args[1], answer, depth + 1)
     return solved if solved is not None else DIFFERENT
-
-
-def _alternatives(gold: Node, mine: _Labelled) -> Node:
-    return mine.value
 
 
 def _sums_names(node: Node) -> bool:
@@ -1146,11 +1214,15 @@ def region(node: Node, depth: int = 0) -> _Region | None:
             return None
         conditions = [condition] if condition.op != "list" else list(condition.args)
         kept = [
-            arg for arg in conditions if not (arg.op == "in" and arg.args[1].op == "special" and arg.args[1].value == "reals")
+            arg
+            for arg in conditions
+            if not (arg.op == "in" and arg.args[1].op == "special" and arg.args[1].value == "reals")
         ]
         if not kept:
             return _Region(list(_REALS))
-        inner = kept[0] if len(kept) == 1 else Node("list", tuple(kept), getattr(condition, "value", None) or frozenset())
+        inner = (
+            kept[0] if len(kept) == 1 else Node("list", tuple(kept), getattr(condition, "value", None) or frozenset())
+        )
         found_region = region(inner, depth + 1)
         if found_region is None or found_region.name not in (None, element.value):
             return None
@@ -1277,7 +1349,11 @@ def _merged(intervals: list[_Interval]) -> list[_Interval]:
         if result:
             last = result[-1]
             end, start = _size(last.high), _size(interval.low)
-            if end is not None and start is not None and (end > start or (not end < start and (last.high_closed or interval.low_closed))):
+            if (
+                end is not None
+                and start is not None
+                and (end > start or (not end < start and (last.high_closed or interval.low_closed)))
+            ):
                 high = _size(interval.high)
                 if high is not None and (high > end or (not high < end and interval.high_closed)):
                     result[-1] = _Interval(last.low, last.low_closed, interval.high, interval.high_closed)
@@ -1327,11 +1403,14 @@ def _solved(relation: Node) -> _Region | None:
     if slope == 0 or at_zero + slope * 5 != at_five:
         return None
     linear, _ = rungs.equal(
-        difference, Node("add", (Node("num", (), at_zero), Node("mul", (Node("num", (), slope), Node("sym", (), name)))))
+        difference,
+        Node("add", (Node("num", (), at_zero), Node("mul", (Node("num", (), slope), Node("sym", (), name))))),
     )
     if not linear:
         return None
-    return _Region(_half_line(sign if slope > 0 else _TURNED[sign], Node("num", (), -at_zero / slope)), name, solved=False)
+    return _Region(
+        _half_line(sign if slope > 0 else _TURNED[sign], Node("num", (), -at_zero / slope)), name, solved=False
+    )
 
 
 def rational_or_none(node: Node) -> fmpq | None:

@@ -76,7 +76,9 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     if split_numbers:
         text = re.sub(r"(?<=\d),(?=\d)", " , ", text)
     tokens = tokenize(text, letters_only)
-    while len(tokens) > 1 and (tokens[-2].text in (".", ",", ";", ":", "\\\\", "`", "*", "\\") or tokens[-2].text == "?"):
+    while len(tokens) > 1 and (
+        tokens[-2].text in (".", ",", ";", ":", "\\\\", "`", "*", "\\") or tokens[-2].text == "?"
+    ):
         del tokens[-2]
     if len(tokens) == 1:
         raise Unreadable("empty")
@@ -148,7 +150,7 @@ def _phrase(tokens: list[Token]) -> Node | None:
 class _Parser:
     """Recursive descent with one token of look-ahead and a counted depth."""
 
-    __slots__ = ("bars", "depth", "i", "in_integral", "in_set", "token", "tokens")
+    __slots__ = ("bars", "depth", "i", "in_integral", "in_set", "parens", "token", "tokens")
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -158,6 +160,7 @@ class _Parser:
         self.bars = 0
         self.in_set = 0
         self.in_integral = 0
+        self.parens = 0
 
     # --- moving ---------------------------------------------------------------------------------------------------
 
@@ -258,8 +261,10 @@ class _Parser:
         left = self.union()
         token = self.token
         if token.kind in ("op", "cmd"):
-            if token.text == ":" and not self.in_set:
+            if token.text == ":" and not self.in_set and self.peek().text != "=":
                 left = self.ratio(left)
+                if self.comparison() is not None:
+                    left = self.chain(left)
             elif token.text in ("in", "ni"):
                 self.next()
                 left = Node("in", (left, self.union()))
@@ -331,7 +336,11 @@ class _Parser:
         while self.token.text == ":" and len(parts) < 16:
             self.next()
             texts.append(self.token.text)
-            parts.append(self.union())
+            half = self.peek().text.lower()
+            if self.token.kind == "num" and half in ("a", "p", "am", "pm"):
+                parts.append(self.numeral_value(self.next().text))
+            else:
+                parts.append(self.union())
         half = ""
         if len(parts) == 2:
             half = self.half_of_day()
@@ -523,6 +532,10 @@ class _Parser:
                     self.next()
                     left = _quotient(left, self.factor())
                     continue
+                if text == ":" and self.parens and not self.in_set and self.peek().text != "=":
+                    self.next()
+                    left = _quotient(left, self.factor())
+                    continue
                 if text in _STARTS or (text == "[" and not token.spaced and left.op not in ("num", "tuple")):
                     if text == "(" and self.peek().kind == "word" and left.op != "sym":
                         return left  # A remark in parentheses.
@@ -548,8 +561,10 @@ class _Parser:
                     self.next()  # "3 x 4": between two numbers the letter is a multiplication sign.
                     left = _product(left, self.factor())
                     continue
-                if token.literal and left.op in ("num", "dec", "mul", "div", "root", "add", "deg") and (
-                    units.lookup(text) is not None
+                if (
+                    token.literal
+                    and left.op in ("num", "dec", "mul", "div", "root", "add", "deg")
+                    and (units.lookup(text) is not None)
                 ):
                     return self.measured(left)
                 left = _product(left, self.factor())
@@ -615,7 +630,14 @@ class _Parser:
             return Node("deg", (left,))
         if word in ("million", "billion", "thousand", "hundred", "trillion", "dozen"):
             self.next()
-            scale = {"million": 10**6, "billion": 10**9, "thousand": 1000, "hundred": 100, "trillion": 10**12, "dozen": 12}
+            scale = {
+                "million": 10**6,
+                "billion": 10**9,
+                "thousand": 1000,
+                "hundred": 100,
+                "trillion": 10**12,
+                "dozen": 12,
+            }
             scaled = _product(left, number(scale[word]))
             return self.measured(scaled) if self.token.kind == "word" else scaled
         if word in ("choose",):
@@ -742,7 +764,7 @@ class _Parser:
             elif text in ("%", "\\%"):
                 self.next()
                 base = Node("pct", (base,))
-            elif text in ("circ", "degree") and token.kind == "cmd":
+            elif text in ("circ", "degree", "textcirc", "textdegree") and token.kind == "cmd":
                 self.next()
                 base = self.degrees(base)
             elif text == "'" and base.op in ("sym", "app"):
@@ -785,13 +807,26 @@ class _Parser:
         token = self.token
         if token.text == "{":
             inner = self.peek()
-            if inner.text in ("circ", "degree", "prime", "'", "\\circ", "th", "st", "nd", "rd", "o", "*", "∗") and (
-                self.peek(2).text == "}"
-            ):
+            if inner.text in (
+                "circ",
+                "degree",
+                "textcirc",
+                "textdegree",
+                "prime",
+                "'",
+                "\\circ",
+                "th",
+                "st",
+                "nd",
+                "rd",
+                "o",
+                "*",
+                "∗",
+            ) and (self.peek(2).text == "}"):
                 self.next()
                 self.next()
                 self.next()
-                if inner.text in ("circ", "degree", "o"):
+                if inner.text in ("circ", "degree", "textcirc", "textdegree", "o"):
                     return self.degrees(base)
                 if inner.text in ("prime", "'"):
                     return Node("sym", (), f"{base.value}'")
@@ -801,7 +836,7 @@ class _Parser:
             exponent = self.union()
             self.depth -= 1
             self.expect("}")
-        elif token.text in ("circ", "degree") and token.kind == "cmd":
+        elif token.text in ("circ", "degree", "textcirc", "textdegree") and token.kind == "cmd":
             self.next()
             return self.degrees(base)
         elif token.text in ("prime", "'"):
@@ -1047,7 +1082,7 @@ class _Parser:
         i = self.i + 1
         for _ in range(6):
             token = self.tokens[i]
-            if token.kind not in ("letter", "num", "word") and token.text not in (",",):
+            if token.kind not in ("letter", "num", "word") and token.text not in (",",) and token.text not in GREEK:
                 break
             i += 1
             if self.tokens[i].kind == "end":
@@ -1094,7 +1129,8 @@ class _Parser:
                 break
             if token.kind == "end" or token.kind == "op":
                 return None
-            if token.kind == "letter" and not token.literal and len(parts) == 0 and self.tokens[i + 1].text == "}":
+            single = len(parts) == 0 and self.tokens[i + 1].text == "}"
+            if single and len(token.text) == 1 and token.kind in ("letter", "word"):
                 return None
             parts.append(token.text)
             i += 1
@@ -1166,6 +1202,7 @@ class _Parser:
         items: list[Node] = []
         if self.token.text in (")", "]"):
             raise Unreadable("empty brackets")
+        self.parens += 1
         while True:
             items.append(self.clause())
             if self.token.text in (",", ";") and self.token.kind == "op":
@@ -1180,6 +1217,7 @@ class _Parser:
                 break
             if len(items) > ITEMS_MAX:
                 raise Unreadable("too many items")
+        self.parens -= 1
         closer = self.token.text
         if closer == "." and self.peek().text in (")", "]"):
             self.next()
@@ -1342,7 +1380,11 @@ class _Parser:
         if self.token.kind == "num":
             token = self.token
             following = self.peek()
-            if len(token.text) > 1 and following.text not in ("(", "{", "|") and following.kind not in ("letter", "num", "cmd"):
+            if (
+                len(token.text) > 1
+                and following.text not in ("(", "{", "|")
+                and following.kind not in ("letter", "num", "cmd")
+            ):
                 return self.argument()  # \log_28 is log base 2 of 8.
             return self.numeral_value(self.next().text)
         return self.argument()
@@ -1355,7 +1397,9 @@ class _Parser:
         argument = self.factor()
         while True:
             token = self.token
-            if token.kind == "letter" or (token.kind == "cmd" and (token.text in GREEK or token.text in ("pi", "frac", "dfrac", "tfrac", "sqrt"))):
+            if token.kind == "letter" or (
+                token.kind == "cmd" and (token.text in GREEK or token.text in ("pi", "frac", "dfrac", "tfrac", "sqrt"))
+            ):
                 if token.text == "d" and self.in_integral:
                     break
                 argument = _product(argument, self.factor())
@@ -1394,6 +1438,8 @@ class _Parser:
 def _sum(terms: list[Node]) -> Node:
     if len(terms) == 1:
         return terms[0]
+    if any(term.op == "ellipsis" for term in terms):
+        return Node("app", tuple(terms), "+…")
     if any(term.op in _NOT_SUMMANDS for term in terms):
         raise Unreadable("sum of structures")
     return Node("add", tuple(terms))
@@ -1442,7 +1488,9 @@ def _applied(name: str, argument: Node, base: Node | None) -> Node:
 
 
 _SCIENTIFIC = re.compile(r"([0-9]+)(?:\.([0-9]*))?[eE]([+-]?[0-9]+)")
-_REPEATING = re.compile(r"([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot|overset|widebar)\s*\{?([0-9]+)\}?(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?|\(([0-9]+)\))")
+_REPEATING = re.compile(
+    r"([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot|overset|widebar)\s*\{?([0-9]+)\}?(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?|\(([0-9]+)\))"
+)
 _DOTTED = re.compile(r"([0-9]+)\.([0-9]+)\s?(?:\.\.\.|\\[lc]?dots)")
 
 
@@ -1489,7 +1537,8 @@ def _decimal(whole: str, fraction: str, exponent: int) -> Node:
 def _repeating(whole: str, fixed: str, period: str) -> Node:
     scale = fmpz(10) ** len(fixed)
     value = fmpq(fmpz(whole + fixed), scale)
-    return Node("num", (), value + fmpq(fmpz(period), scale * (fmpz(10) ** len(period) - 1)))
+    value += fmpq(fmpz(period), scale * (fmpz(10) ** len(period) - 1))
+    return Node("rep", (), (value, len(fixed), len(period)))
 
 
 def _period(digits: str) -> int | None:
@@ -1786,4 +1835,4 @@ _ATOMS: "dict[str, Callable[[_Parser, str], Node]]" = {
     "imath": _constant(Node("const", (), "i")),
 }  # fmt: skip
 _SPECIAL_ATOMS = frozenset(("emptyset", "varnothing", "mathbb", *_DOTS))
-_POSTFIX = frozenset(("^", "**", "!", "!=", "%", "\\%", "circ", "degree", "'", "''", "_"))
+_POSTFIX = frozenset(("^", "**", "!", "!=", "%", "\\%", "circ", "degree", "textcirc", "textdegree", "'", "''", "_"))

@@ -51,6 +51,8 @@ def equal(gold: Node, answer: Node) -> Decision:
     except Undefined:
         return _undefined(gold, answer)
     names = symbols(gold) | symbols(answer)
+    if _dotted(gold) or _dotted(answer):
+        return (True, "canonical") if canonical(gold) == canonical(answer) else (None, "dots")
     if not names:
         return _constants(gold, answer)
     decided = _field(gold, answer, names)
@@ -71,6 +73,27 @@ def _undefined(gold: Node, answer: Node) -> Decision:
     except Undefined:
         return None, "none"
     return False, "rational"
+
+
+def worth_asking(gold: Node, answer: Node) -> bool:
+    """Whether symbolic mathematics may tell what no rung can: not towers of powers, whose size alone is the trouble."""
+    if (operations(gold) | operations(answer)) & {"int", "lim", "sum", "prod"}:
+        return True
+    return bool(symbols(gold) | symbols(answer)) and not _towering(gold) and not _towering(answer)
+
+
+def _towering(node: Node) -> bool:
+    """Whether a power stands in an exponent or under a factorial."""
+    if node.op == "pow" and operations(node.args[1]) & {"pow", "fact"}:
+        return True
+    if node.op in ("fact", "binom") and operations(node.args[0]) & {"pow", "fact"}:
+        return True
+    return any(_towering(arg) for arg in node.args if arg.args)
+
+
+def _dotted(node: Node) -> bool:
+    """Whether part of it is left to the reader: a_0 + a_1 + … + a_k."""
+    return node.op == "ellipsis" or any(_dotted(arg) for arg in node.args)
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
@@ -193,7 +216,7 @@ class _NotAlgebraic(Exception):
 def _bfmss(node: Node, radicals: dict[Node, int]) -> tuple[float, float]:
     """Logarithms of u and l to base 2."""
     op = node.op
-    if op in ("num", "dec"):
+    if op in ("num", "dec", "rep"):
         number = node.value if op == "num" else node.value[0]
         return float(number.p.bit_length()), float(number.q.bit_length() - 1)
     if op == "const" and node.value == "i":
@@ -314,7 +337,9 @@ def _coordinate(name: str, point: int) -> fmpq:
 
 def _unknown(name: str, args: tuple[Ball, ...]) -> Ball:
     """A value for an unknown function: any, but the same for arguments that agree to 18 digits."""
-    key = name + "|" + "|".join(acb(arg).real.str(18, radius=False) + acb(arg).imag.str(18, radius=False) for arg in args)
+    key = (
+        name + "|" + "|".join(acb(arg).real.str(18, radius=False) + acb(arg).imag.str(18, radius=False) for arg in args)
+    )
     return arb(fmpq(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) + 2**40, 2**47))
 
 

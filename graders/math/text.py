@@ -10,11 +10,15 @@ import re
 
 from graders.math.tokens import folded
 
-_COMMAND = re.compile(r"\\(?:text|mathrm|textbf|textit|mbox|mathbf|operatorname|textrm|textnormal|emph|boxed|left|right)\b\*?")
+_COMMAND = re.compile(
+    r"\\(?:text|mathrm|textbf|textit|mbox|mathbf|operatorname|textrm|textnormal|emph|boxed|left|right)\b\*?"
+)
 _SPACE = re.compile(r"\\[,;:!> ]|\\q?quad\b|~")
 _WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*|[-+*/=<>^|]")
 _ARTICLES = frozenset(("a", "an", "the"))
-_TIGHT = re.compile(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle|\\[()\[\]](?!.*\\\\)")
+_TIGHT = re.compile(
+    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle|\\[()\[\]](?!.*\\\\)"
+)
 _DFRAC = re.compile(r"\\[dtc]frac")
 
 DENIALS = re.compile(
@@ -84,6 +88,28 @@ def same(gold: str, answer: str) -> bool:
         and gold.strip().lstrip("$\\text{").strip()[:1].isupper()
         and not DENIALS.search(gold)
     )
+
+
+_STOP_WORDS = frozenset(
+    "any all every each of number numbers only is are be will it they there in on for to that which with has have at by"
+    " as must can this these those and value values".split()
+)
+
+
+def says(gold: str, answer: str, prompt: str) -> bool:
+    """Whether the answer says all that the reference adds to the problem: "odd" for "any odd number of participants".
+
+    Every word of the answer is the reference's, every other word of the reference is the problem's, and at least one
+    word of the answer is news.
+    """
+    if not prompt:
+        return False
+    mine, theirs, known = words(gold), words(answer), frozenset(words(prompt[:20_000]))
+    if not theirs or len(mine) > 40 or DENIALS.search(gold):
+        return False
+    rest = set(mine) - set(theirs) - _STOP_WORDS
+    news = set(theirs) - _STOP_WORDS - known
+    return set(theirs) <= set(mine) and bool(news) and rest <= known
 
 
 def _singular(word: str) -> str:

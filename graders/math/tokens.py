@@ -62,7 +62,7 @@ _NAMES = {
 _SHORT_WORDS = frozenset(
     "is are the of for all not no yes or and if to in at by be an as on so it its per km cm mm kg mg ml mL ft yd mi hr"
     " hrs min mins sec pm am PM AM pct lbs oz kW kJ Hz Pa mol mph kph usd USD dm nm cms kms mls gal any odd day one"
-    " two six ten row sum DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor let set via had".split()
+    " two six ten row we let now she he DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor let set via had".split()
 )
 
 _SPACING = (
@@ -93,7 +93,9 @@ _TEXT_COMMANDS = frozenset(
     " \\operatorname* \\textsf \\texttt \\textnormal \\bold \\emph \\textup \\mathop \\boldsymbol \\pmb \\bm"
     " \\textsc \\textmd \\mathnormal \\em \\underline \\unit \\si".split()
 )
-_MATH_FONTS = frozenset("\\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\boldsymbol \\pmb \\bm \\bold \\mathnormal".split())
+_MATH_FONTS = frozenset(
+    "\\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\boldsymbol \\pmb \\bm \\bold \\mathnormal".split()
+)
 
 _SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True))
 _SUBSCRIPT = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙᵢₖₘ", "0123456789+-nikm", strict=True))
@@ -337,7 +339,8 @@ def _letters(body: str, spaced: bool, out: list[Token], letters_only: bool, foll
         out.append(Token("cmd", known, spaced))
         return
     if not letters_only:
-        if body in _SHORT_WORDS or (len(body) >= 4 and not body.isupper()) or len(body) >= 6:
+        titled = body[0].isupper() and body[1:].islower() and body.lower() in _SHORT_WORDS
+        if body in _SHORT_WORDS or titled or (len(body) >= 4 and not body.isupper()) or len(body) >= 6:
             for prefix in ("sqrt", "pi"):
                 # "pi" and "sqrt" run together with what they apply to, as in "2pi x" or "sqrtx".
                 if body.startswith(prefix) and len(body) == len(prefix) + 1:

@@ -5,6 +5,7 @@ and field.py (numbers) and by kinds.py (sets, intervals, relations, ...).
 
 Operations on numbers (arguments are numbers):
     num      value: fmpq                     dec      value: (fmpq, digits after the point), as it was written
+    rep      a repeating decimal, value: (fmpq, digits before the period, digits of the period)
     sym      value: name                     const    value: "pi", "e", "i", "inf"
     add, mul, div, pow, root (radicand, index)
     fn       value: name of a known function app      value: name of an unknown one, such as f or the a of a_n
@@ -42,7 +43,7 @@ MINUS_ONE = Node("num", (), fmpq(-1))
 INFINITY = Node("const", (), "inf")
 
 NUMBER_OPS = frozenset(
-    "num dec sym const add mul div pow root fn app fact binom pm sum prod int lim deriv base pct deg qty ratio".split()
+    "num dec rep sym const add mul div pow root fn app fact binom pm sum prod int lim deriv base pct deg qty ratio".split()
 )
 
 
@@ -57,6 +58,8 @@ def negated(node: Node) -> Node:
         return Node("num", (), -node.value)
     if node.op == "dec":
         return Node("dec", (), (-node.value[0], node.value[1]))
+    if node.op == "rep":
+        return Node("rep", (), (-node.value[0], *node.value[1:]))
     if node.op == "qty":
         return Node("qty", (negated(node.args[0]),), node.value)
     if node.op in ("pct", "deg"):
