@@ -79,7 +79,7 @@ def report(index: int, item: Item, recipe: Recipe, result: ItemResult) -> dict[s
         "components": {spec.name: {"score": scores[spec.name], "weight": spec.weight} for spec in recipe.specs},
     }
     if result.verdict is not None:
-        row["verdict"] = {"expected": None, **result.verdict}
+        row["verdict"] = result.verdict
     if result.invalid is not None:
         row["invalid"] = result.invalid
     if result.fault is not None:

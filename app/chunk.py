@@ -126,10 +126,11 @@ def verdict_json(verdict: Verdict, *, explain: bool) -> dict[str, JsonValue]:
     report: dict[str, JsonValue] = {"outcome": verdict.outcome.value, "reason": verdict.reason.value}
     if verdict.method is not None:
         report["method"] = verdict.method
-    if verdict.answer is not None:
-        report["answer"] = verdict.answer[:ANSWER_CHARACTERS_MAX]
-    if verdict.language is not None:
-        report["language"] = verdict.language
+    answer = None if verdict.answer is None else verdict.answer[:ANSWER_CHARACTERS_MAX]
+    if verdict.language is None:
+        report |= {"answer": answer, "expected": None}
+    else:
+        report["language"] = verdict.language  # The program itself is long, and the caller has it.
     if verdict.integrity:
         report["integrity"] = verdict.integrity
     if verdict.isolation is not None:
@@ -150,6 +151,9 @@ def verdict_json(verdict: Verdict, *, explain: bool) -> dict[str, JsonValue]:
         report["tests"] = {"passed": passed, "total": len(results), "results": results}
     if explain:
         details = dict(verdict.explain)
-        report["expected"] = details.pop("expected", None)
+        if verdict.language is None:
+            report["expected"] = details.pop("expected", None)
+        else:
+            details["program"] = answer
         report["explain"] = details
     return report

@@ -41,6 +41,8 @@ class Reason(StrEnum):
 class TestOutcome(StrEnum):
     """How one test of a code task went."""
 
+    __test__ = False  # Not a test class, whatever pytest makes of the name.
+
     SKIPPED = "skipped"  # Not run: an earlier failure stopped the rest. Counts as not passed.
     ACCEPTED = "accepted"
     WRONG_ANSWER = "wrong_answer"
