@@ -63,6 +63,28 @@ class JailCgroup:
         return 0
 
 
+def sweep_cgroups() -> int:
+    """Remove groups of processes that are no more; returns how many. Never raises."""
+    removed = 0
+    for parent in (_ROOT / "memory", _ROOT / "pids", *_v2_parents()):
+        for folder in parent.glob("touchstone-*-*"):
+            pid = folder.name.split("-")[1]
+            if pid.isdigit() and not Path("/proc", pid).exists():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # Refused by the kernel while a process is inside.
+                    removed += 1
+    return removed
+
+
+def _v2_parents() -> tuple[Path, ...]:
+    """Where a group of ours could be: beside our own, within it, or at the top."""
+    try:
+        own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2].lstrip("/")
+    except OSError:
+        return ()
+    return tuple(dict.fromkeys(((_ROOT / own).parent, _ROOT / own, _ROOT)))
+
+
 def _make_v1(name: str, memory_bytes: int) -> JailCgroup:
     folders: list[Path] = []
     limits_memory = False
@@ -88,9 +110,8 @@ def _make_v1(name: str, memory_bytes: int) -> JailCgroup:
 
 
 def _make_v2(name: str, memory_bytes: int) -> JailCgroup:
-    own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2].lstrip("/")
     # A sibling rather than a child: version 2 has no processes in inner groups.
-    for parent in dict.fromkeys(((_ROOT / own).parent, _ROOT / own, _ROOT)):
+    for parent in _v2_parents():
         if not parent.is_relative_to(_ROOT) or not os.access(parent, os.W_OK):
             continue
         folder = parent / name

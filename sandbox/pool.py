@@ -21,13 +21,18 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox.admission import Admission
+from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
+from sandbox.cgroup import sweep_cgroups
+from sandbox.docker_jail import DockerJail, ask_engine, sweep_containers
 from sandbox.errors import JailLost, JailUnavailable, LanguageUnavailable, SandboxFault
 from sandbox.jail import Jail
 from sandbox.languages import Placed, place, read_languages
+from sandbox.lease import Lease, sweep_leases
 from sandbox.limits import MIB, Limits
 from sandbox.protocol import Frame
 from sandbox.run import Ended, Program, Run, RunOutcome
 from sandbox.session import Session, WardenLost
+from sandbox.staging import agent_digest, stage_agent, stage_header
 
 COMPILE_LIMITS = Limits(
     cpu_s=10.0, memory_bytes=2048 * MIB, output_bytes=256 * 1024, processes=128, file_bytes=256 * MIB
@@ -35,6 +40,7 @@ COMPILE_LIMITS = Limits(
 CANDIDATES_PER_JAIL = 200
 JAIL_MEMORY_BYTES = 4096 * MIB
 
+_JAIL_OVERHEAD_BYTES = 512 * MIB  # The agent, its zygotes, and the files of a program; beyond what a run may use.
 _BIRTH_S = 60.0
 _LEND_S = 600.0
 _TRIES = 3
@@ -233,6 +239,8 @@ class JailPool:
         session = Session(jail)
         try:
             session.greet(_BIRTH_S, [need for language in read_languages().values() for need in language.needs])
+            if session.facts.get("digest") != agent_digest():
+                raise JailUnavailable("the sandbox image is of another version: run `make sandbox-image`")  # noqa: TRY301
             warm = _Warm(session)
             sound = self._is_sound(warm, thorough=True)
         except BaseException:
@@ -278,8 +286,18 @@ _CANARY_SPINS = b"while True: pass\n"
 class PooledRunner:
     """The Runner of runner.py over a pool of warm jails."""
 
-    def __init__(self, pool: JailPool, admission: Admission, memory_bytes: int = JAIL_MEMORY_BYTES) -> None:
-        """Args: memory_bytes: what a jail can give; a task that asks for more cannot be judged here."""
+    def __init__(
+        self,
+        pool: JailPool,
+        admission: Admission,
+        memory_bytes: int = JAIL_MEMORY_BYTES,
+        after_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Args:
+        memory_bytes: what a jail can give; a task that asks for more cannot be judged here.
+        after_close: called once, when the jails are gone.
+        """
+        self._after_close = after_close
         self._pool = pool
         self._admission = admission
         self._memory_bytes = memory_bytes
@@ -324,7 +342,9 @@ class PooledRunner:
 
     def close(self) -> None:
         """End every jail."""
-        self._pool.close()
+        if os.getpid() == self._process:
+            self._pool.close()
+            self._after_close()
 
 
 class PooledCandidate:
@@ -618,9 +638,26 @@ def open_runner(
     Raises: JailUnavailable, saying what is missing and how to mend it.
     """
     run_dir = run_dir or default_run_dir()
-    make = _choose(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime)
-    admission = Admission(run_dir / "slots", cores or len(os.sched_getaffinity(0)))
-    return PooledRunner(JailPool(make, jails, candidates_per_jail), admission, memory_bytes)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    lease = Lease(run_dir / "leases")
+    try:
+        make = _choose(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime, lease=lease)
+        admission = Admission(run_dir / "slots", cores or len(os.sched_getaffinity(0)))
+        pool = JailPool(make, jails, candidates_per_jail)
+    except BaseException:
+        lease.release()
+        raise
+    return PooledRunner(pool, admission, memory_bytes, lease.release)
+
+
+def sweep(run_dir: Path | None = None) -> int:
+    """Remove what crashed processes left: containers, control groups, leases. Returns how many things. Never raises.
+
+    Call it at start-up. What belongs to a living process is left alone.
+    """
+    run_dir = run_dir or default_run_dir()
+    leases = run_dir / "leases"
+    return sweep_containers(leases) + sweep_cgroups() + sweep_leases(leases)
 
 
 def default_run_dir() -> Path:
@@ -635,16 +672,24 @@ def default_run_dir() -> Path:
     return folder
 
 
-def _choose(kind: Kind, *, image: str, run_dir: Path, memory_bytes: int, runtime: str | None) -> Callable[[], Jail]:
+def _choose(
+    kind: Kind, *, image: str, run_dir: Path, memory_bytes: int, runtime: str | None, lease: Lease
+) -> Callable[[], Jail]:
+    """Decide first: docker when asked for or at hand, bubblewrap else, nothing less ever."""
     if kind == "bubblewrap":
         return _bubblewrap(run_dir, memory_bytes)
-    raise JailUnavailable("the docker jail is not there yet")
+    facts = ask_engine(image)
+    if facts.answers and facts.has_image:
+        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime)
+    if kind == "docker":
+        raise JailUnavailable(facts.complaint)
+    try:
+        return _bubblewrap(run_dir, memory_bytes)
+    except JailUnavailable as error:
+        raise JailUnavailable(f"no sandbox: {facts.complaint}; {error}") from error
 
 
 def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:
-    from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
-    from sandbox.staging import stage_agent, stage_header
-
     program = find_bubblewrap()
     if program is None:
         raise JailUnavailable("bubblewrap is missing: install the bubblewrap package, or use the docker sandbox")
@@ -652,8 +697,4 @@ def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:
     agent_folder = stage_agent(cache)
     header_folder = stage_header(cache)
     toolchains = find_toolchains(os.environ)
-
-    def make() -> Jail:
-        return BubblewrapJail(program, agent_folder, header_folder, toolchains, memory_bytes + 512 * MIB)
-
-    return make
+    return lambda: BubblewrapJail(program, agent_folder, header_folder, toolchains, memory_bytes + _JAIL_OVERHEAD_BYTES)

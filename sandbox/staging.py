@@ -32,16 +32,21 @@ HEADER_STANDARDS = ("gnu++17", "gnu++20")
 HEADER_FLAGS = ("-O2", "-pipe")
 
 
+def agent_digest() -> str:
+    """Names this version of what runs in a jail; agent.digest computes the same of what really runs there."""
+    digest = hashlib.sha256()
+    for name in sorted((*_AGENT_FILES, "agent/launcher.c")):
+        content = (_HERE / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
 def stage_agent(cache: Path) -> Path:
     """A folder with the agent's code and the compiled launcher.
 
     Raises: JailUnavailable when there is no C compiler to build the launcher with, or it fails.
     """
-    digest = hashlib.sha256()
-    for name in _AGENT_FILES:
-        digest.update(name.encode() + b"\0" + (_HERE / name).read_bytes() + b"\0")
-    digest.update(_LAUNCHER.read_bytes() + os.uname().machine.encode())
-    return _build_once(cache / f"agent-{digest.hexdigest()[:24]}", _build_agent)
+    return _build_once(cache / f"agent-{os.uname().machine}-{agent_digest()[:24]}", _build_agent)
 
 
 def stage_header(cache: Path) -> Path | None:
@@ -77,7 +82,7 @@ def _build_once(target: Path, build: Callable[[Path], None]) -> Path:
 
 
 def _build_agent(folder: Path) -> None:
-    for name in _AGENT_FILES:
+    for name in (*_AGENT_FILES, "agent/launcher.c"):
         to = folder / "sandbox" / name
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_HERE / name, to)

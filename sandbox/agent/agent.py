@@ -5,7 +5,8 @@ a queue of runs, of which the first is under way. It never waits anywhere but in
 while a candidate runs, floods its output or ignores its input. A run is started by a spawner (launcher.c or zygote),
 which answers with a pidfd of the run's warden; from then on three things can happen: bytes on a pipe, the warden's
 status, or the backstop's deadline. The warden keeps the limits; the agent counts output and asks it to kill at the
-cap, and kills it through the pidfd if it does not answer. When standard input ends, the agent ends, and so does the jail.
+cap, and kills it through the pidfd if it does not answer. When standard
+input ends, so do the agent and the jail.
 
 The agent is not dumpable and lies in another pid, mount and user namespace than any candidate; its folder is covered
 by the candidate's own tmpfs. It knows no expected answer, and no other candidate than the one it was opened for.
@@ -17,6 +18,7 @@ hello, open, run, said, silent, stop, close, ping, which, fault. Each is describ
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import resource
 import select
@@ -145,7 +147,7 @@ class Agent:
         self._watch(self._stdin_fd, select.EPOLLIN, self._on_input)
         self._spawner("exec")
         self._spawner("plain")
-        self._send({"done": "hello", **self._facts()})
+        self._send({"done": "hello", "digest": digest(), **self._facts()})
         while not self._ended:
             timeout = -1.0
             if self._current is not None:
@@ -731,6 +733,19 @@ _SPAWNER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+
+
+def digest(folder: str = f"{CODE}/sandbox") -> str:
+    """Names the code that runs here, so that a jail of another version is found out (see staging.agent_digest)."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        found += [os.path.relpath(os.path.join(parent, name), folder) for name in names if name.endswith((".py", ".c"))]
+    total = hashlib.sha256()
+    for name in sorted(found):
+        with open(os.path.join(folder, name), "rb") as file:
+            content = file.read()
+        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
 
 
 def read_oom_kills() -> int | None:

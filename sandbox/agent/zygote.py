@@ -206,17 +206,18 @@ def _shut_down(status: int, main: ModuleType) -> int:
 
 
 def _flush() -> bool:
-    try:
-        if sys.stdout is not None and not sys.stdout.closed:
-            sys.stdout.flush()
-    except BaseException:  # noqa: BLE001 - a program may have put anything in the stream's place.
-        return False
-    try:
+    """Flush what stands as standard output now, and what did at first; False when that cannot be done."""
+    whole = True
+    for stream in (sys.stdout, sys.__stdout__):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:  # noqa: BLE001 - a program may have put anything in the stream's place.
+            whole = False
+    with contextlib.suppress(BaseException):  # As above; standard error does not decide the status.
         if sys.stderr is not None and not sys.stderr.closed:
             sys.stderr.flush()
-    except BaseException:  # noqa: BLE001, S110 - as above; standard error does not decide the status.
-        pass
-    return True
+    return whole
 
 
 if __name__ == "__main__":

@@ -1,0 +1,260 @@
+"""A jail as a container: created, spoken to over its attached stream, killed and removed. The only user of the engine.
+
+No call to the engine is made while a run is under way; creating and removing is the pool's keeper's affair. The
+container has no network, no capabilities, a read-only root, a user that is not root, and a system-call profile of our
+own (image/seccomp.json) that lets the launcher make namespaces. Its agent ends when the attached stream does, and the
+engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even that misses.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import docker.types
+import requests.exceptions
+
+from sandbox.errors import JailLost, JailUnavailable
+from sandbox.lease import Lease, is_held
+from sandbox.limits import MIB
+
+USER = 61_183
+LABEL = "touchstone.sandbox"
+LABEL_LEASE = "touchstone.lease"
+
+_PROFILE = Path(__file__).parent / "image" / "seccomp.json"
+_HEADER = struct.Struct(">BxxxI")
+_STDOUT = 1
+_FILES_BYTES = 1024 * MIB
+_PROCESSES = 1024
+_ENGINE_S = 30
+_COMPLAINTS_BYTES = 4000
+_ORPHAN_S = 600
+_ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What the engine says of itself and of the image."""
+
+    answers: bool
+    has_image: bool
+    version: str = ""
+    apparmor: bool = False
+    runtimes: tuple[str, ...] = ()
+    cgroup_version: str = ""
+    complaint: str = ""
+
+
+def ask_engine(image: str) -> EngineFacts:
+    """Whether an engine answers, and whether it has the image. Never raises."""
+    try:
+        client = docker.from_env(timeout=_ENGINE_S)
+    except _ENGINE_ERRORS as error:
+        return EngineFacts(False, False, complaint=f"no container engine answers: {error}"[:500])
+    try:
+        info = client.info()
+        try:
+            client.images.get(image)
+            has_image, complaint = True, ""
+        except docker.errors.ImageNotFound:
+            has_image, complaint = False, f"the engine has no image {image}: run `make sandbox-image`"
+        return EngineFacts(
+            answers=True,
+            has_image=has_image,
+            version=str(info.get("ServerVersion", "")),
+            apparmor=any("apparmor" in option for option in info.get("SecurityOptions") or ()),
+            runtimes=tuple(sorted(info.get("Runtimes") or ())),
+            cgroup_version=str(info.get("CgroupVersion", "")),
+            complaint=complaint,
+        )
+    except _ENGINE_ERRORS as error:
+        return EngineFacts(False, False, complaint=f"the container engine fails: {error}"[:500])
+    finally:
+        client.close()
+
+
+class DockerJail:
+    """See the module."""
+
+    def __init__(self, image: str, memory_bytes: int, lease: Lease, facts: EngineFacts, runtime: str | None) -> None:
+        """Create, attach, start.
+
+        Args:
+            image: built from image/Dockerfile.
+            memory_bytes: bound on all of the container's memory, swap included.
+            lease: held by this process; tells sweepers that the container has an owner.
+            facts: what ask_engine said.
+            runtime: another OCI runtime; None means the engine's default.
+        Raises: JailUnavailable.
+        """
+        self._runtime = runtime
+        self._id = ""
+        self._buffer = bytearray()
+        self._stderr = bytearray()
+        try:
+            self._client = docker.from_env(timeout=_ENGINE_S)
+        except _ENGINE_ERRORS as error:
+            raise JailUnavailable(f"no container engine answers: {error}") from error
+        try:
+            api = self._client.api
+            created = api.create_container(
+                image,
+                host_config=_host_config(api, memory_bytes, facts, runtime),
+                user=f"{USER}:{USER}",
+                hostname="sandbox",
+                network_disabled=True,
+                stdin_open=True,
+                labels={LABEL: "jail", LABEL_LEASE: lease.name},
+            )
+            self._id = created["Id"]
+            # Attached before it starts, so that nothing the agent says is missed.
+            stream = api.attach_socket(self._id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            self._stream = stream
+            self._sock: socket.socket = getattr(stream, "_sock", stream)
+            api.start(self._id)
+        except _ENGINE_ERRORS as error:
+            self.close()
+            raise JailUnavailable(f"a container cannot be started: {error}"[:800]) from error
+
+    @property
+    def name(self) -> str:
+        """For logs."""
+        return f"container-{self._id[:12]}"
+
+    @property
+    def isolation(self) -> str:
+        """What is in force."""
+        return "docker+namespaces+seccomp+cgroup" + (f"+{self._runtime}" if self._runtime else "")
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """See jail.Jail."""
+        try:
+            self._sock.settimeout(timeout_s)
+            self._sock.sendall(data)
+        except OSError as error:
+            raise JailLost(f"{self.name} takes nothing: {error}") from error
+
+    def receive(self, timeout_s: float) -> bytes:
+        """See jail.Jail. The engine wraps each piece in a header that says which stream it is of."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            piece = self._take_piece()
+            if piece:
+                return piece
+            try:
+                self._sock.settimeout(max(deadline - time.monotonic(), 1e-3))
+                data = self._sock.recv(1 << 20)
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise JailLost(f"{self.name}: {error}") from error
+            if not data:
+                raise JailLost(f"{self.name} ended: {self.complaints()}")
+            self._buffer += data
+
+    def complaints(self) -> str:
+        """See jail.Jail."""
+        return self._stderr.decode(errors="replace").strip()[-2000:]
+
+    def close(self) -> None:
+        """See jail.Jail."""
+        if hasattr(self, "_sock"):
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                self._sock.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        if self._id:
+            # It may be gone already, or on its way: --rm and the end of its input see to that.
+            with contextlib.suppress(*_ENGINE_ERRORS):
+                self._client.api.remove_container(self._id, force=True, v=True)
+        with contextlib.suppress(*_ENGINE_ERRORS):
+            self._client.close()
+
+    def _take_piece(self) -> bytes:
+        """What the buffer holds of standard output, up to the first gap; errors are put aside."""
+        pieces: list[bytes] = []
+        at = 0
+        while len(self._buffer) - at >= _HEADER.size:
+            kind, size = _HEADER.unpack_from(self._buffer, at)
+            if len(self._buffer) - at - _HEADER.size < size:
+                break
+            piece = bytes(self._buffer[at + _HEADER.size : at + _HEADER.size + size])
+            at += _HEADER.size + size
+            if kind == _STDOUT:
+                pieces.append(piece)
+            else:
+                self._stderr += piece
+                del self._stderr[:-_COMPLAINTS_BYTES]
+        del self._buffer[:at]
+        return b"".join(pieces)
+
+
+def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str | None) -> dict[str, Any]:
+    """Every wall of the container; docs/threat-model.md gives the reason for each."""
+    security = ["no-new-privileges:true", "seccomp=" + json.dumps(json.loads(_PROFILE.read_text()))]
+    if facts.apparmor:
+        security.append("apparmor=unconfined")  # Docker's profile forbids mounts, also those within a namespace.
+    options: dict[str, Any] = {}
+    if runtime is not None:
+        options["runtime"] = runtime
+    config: dict[str, Any] = api.create_host_config(
+        network_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=security,
+        pids_limit=_PROCESSES,
+        mem_limit=memory_bytes,
+        memswap_limit=memory_bytes,
+        nano_cpus=len(os.sched_getaffinity(0)) * 10**9,
+        ulimits=[
+            docker.types.Ulimit(name="core", soft=0, hard=0),
+            docker.types.Ulimit(name="nofile", soft=1024, hard=1024),
+        ],
+        tmpfs={"/jail": f"rw,nosuid,nodev,size={_FILES_BYTES},mode=0700,uid={USER},gid={USER}"},
+        ipc_mode="private",
+        shm_size=64 * MIB,
+        auto_remove=True,
+        log_config=docker.types.LogConfig(type="none"),
+        **options,
+    )
+    # A run mounts a /proc of its own, which the kernel allows only where the container's is not masked. The client has
+    # no word for this, the engine has. What the masks hide is root's alone, and nothing in here is root.
+    config["MaskedPaths"] = []
+    config["ReadonlyPaths"] = []
+    return config
+
+
+def sweep_containers(lease_folder: Path) -> int:
+    """Remove containers whose owner is gone. Returns how many. Never raises.
+
+    An owner is alive while it holds its lease's file. A lease unknown to this folder may be held on another machine
+    or in another container: of those only what has been stopped for a while is removed.
+    """
+    removed = 0
+    try:
+        client = docker.from_env(timeout=_ENGINE_S)
+    except _ENGINE_ERRORS:
+        return 0
+    try:
+        for row in client.api.containers(all=True, filters={"label": LABEL}):
+            held = is_held(lease_folder, row["Labels"].get(LABEL_LEASE, ""))
+            stopped = row["State"] != "running" and time.time() - row["Created"] > _ORPHAN_S
+            if held is False or (held is None and stopped):
+                with contextlib.suppress(docker.errors.APIError):
+                    client.api.remove_container(row["Id"], force=True, v=True)
+                    removed += 1
+    except _ENGINE_ERRORS:
+        pass
+    finally:
+        client.close()
+    return removed
