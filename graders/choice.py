@@ -42,7 +42,11 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _OPEN = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between)\b|可能|也许|\?\s*$",
+    r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between|or)\b|\\l?or\b|\\vee\b|可能|也许|\?\s*$",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"[\W_]*(?:=|(?:(?:this|that|it|which)\s+)?(?:is|was)(?:n['’]t|\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|mistaken))\b)",
     re.IGNORECASE,
 )
 _CLAUSES = re.compile(
@@ -61,6 +65,8 @@ def _alone(text: str) -> list[str]:
     for match in _LETTER.finditer(text):
         letter = match.group(1)
         rest = text[match.end() : match.end() + 12]
+        if text[: match.start()].rstrip(" ([").endswith("="):
+            continue  # "160 = C" names a variable, or two answers.
         if (
             letter in "AI"
             and re.match(r"\s+[a-z]{2,}", rest)
@@ -84,29 +90,28 @@ def letters(text: str) -> tuple[frozenset[str], bool]:
     if labelled is not None and labelled.group(1).isupper():
         # "D. it can't be A or B", "B: 592,704": the label at the start is the answer, what follows explains it.
         rest = text[labelled.end(1) :]
-        others = set(_alone(rest)) - set(_denied(rest)) - {labelled.group(1)}
-        return frozenset((labelled.group(1), *others)), bool(others and _OPEN.search(rest))
+        if _TAKEN_BACK.match(rest):
+            return frozenset((labelled.group(1),)), True
+        affirming = " ; ".join(clause for clause in _CLAUSES.split(rest) if clause and not _DENIAL.search(clause))
+        others = set(_alone(affirming)) - {labelled.group(1)}
+        return frozenset((labelled.group(1), *others)), bool(_OPEN.search(affirming))
     affirmed: list[str] = []
     denied: list[str] = []
+    affirming: list[str] = []
     for clause in _CLAUSES.split(text):
         if clause is None:
             continue
-        target = denied if _DENIAL.search(clause) else affirmed
-        target += _alone(clause)
+        if _DENIAL.search(clause):
+            denied += _alone(clause)
+        else:
+            affirmed += _alone(clause)
+            affirming.append(clause)
     named = _NAMED.findall(text)
     if not affirmed and named and not _DENIAL.search(text):
         affirmed = [name.upper() for name in named]
     settled = frozenset(affirmed) - frozenset(denied) if len(set(affirmed)) > 1 else frozenset(affirmed)
-    hedged = bool(_OPEN.search(text)) or bool(settled & set(denied))
+    hedged = bool(_OPEN.search(" ; ".join(affirming))) or bool(settled & set(denied))
     return settled, hedged
-
-
-def _denied(text: str) -> list[str]:
-    out: list[str] = []
-    for clause in _CLAUSES.split(text):
-        if clause and _DENIAL.search(clause):
-            out += _alone(clause)
-    return out
 
 
 def read(span: Span, completion: str, options: dict[str, str] | None) -> Reading:

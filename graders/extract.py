@@ -36,7 +36,7 @@ class Span:
         start, end: of the marked region in the completion.
         method: which line of the rule found it: "boxed", "answer_tag", "hashes", "phrase", "line" or "sentence";
             where there is no answer, why: "unterminated_think", "empty_boxed", "unterminated_boxed",
-            "empty_answer_tag", "empty" or "nothing".
+            "empty_answer_tag", "empty", "question" or "nothing".
         parts: the texts of adjacent boxes or tags, in order, when there are several; else empty.
         narrow: for a completion of one line, the part of it that states a value, for when the line as a whole is prose.
         before, after: up to 200 characters on either side of the marker, for units and retractions.
@@ -73,6 +73,7 @@ def visible(completion: str) -> tuple[int, int] | None:
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t\n]*")
 _BARE_BOX = re.compile(r"[+-]?[0-9][0-9.,/]*(?<![.,])|[A-Za-z0-9](?![A-Za-z0-9])")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_MENTION = re.compile(r"\b(?:in|inside|within|with|using|into|by|a|an|the|of|like)\b[\s`'\"$(]*$", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 # Between two boxes that make up one answer: punctuation, dollar signs, "and", "or", at most two words in between.
 _JOINT = re.compile(r"(?:[\s,;.&$]|\\[()\[\],; ]|\\q?quad|\\text\{|\}|and|or|,)*", re.IGNORECASE)
@@ -116,6 +117,8 @@ def _boxes(text: str, start: int, end: int) -> list[_Mark]:
         at = match.end()
         if text[at : at + 1] == "{":
             close = closing.get(at)
+            if close == at + 1 and _MENTION.search(text, max(start, match.start() - 24), match.start()):
+                continue  # "I wrote it in \\boxed{} as asked" names the format and is no answer.
             if close is None:
                 marks.append(_Mark(None, match.start(), end, "boxed"))
             else:
@@ -135,6 +138,10 @@ def _tags(text: str, start: int, end: int) -> list[_Mark]:
         if not match.group(1):
             opened = match
         elif opened is not None:
+            mentioned = _MENTION.search(text, max(start, opened.start() - 24), opened.start())
+            if mentioned is not None and not text[opened.end() : match.start()].strip():
+                opened = None
+                continue
             marks.append(_Mark(text[opened.end() : match.start()], opened.start(), match.end(), "answer_tag"))
             opened = None
     if opened is not None and "answer>" not in text[opened.end() : end]:
@@ -179,7 +186,7 @@ def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
             return Span(
                 found.text, at + found.start, at + found.end, found.method, found.parts, found.before, found.after
             )
-        parts = [_unframed(parts[0])]
+    parts = [_unframed(part) if "*" in part or "`" in part or '"' in part else part for part in parts]
     if not parts[-1]:
         return Span(None, last.start, last.end, f"empty_{last.method}")
     before = text[max(0, group[0].start - _AROUND) : group[0].start]
@@ -238,7 +245,7 @@ def _unframed(text: str) -> str:
         before = text
         if text.endswith("**") and text.count("**") == 1:
             text = text[:-2].rstrip()
-        for frame in ("**", "__", "`", "*"):
+        for frame in ("**", "__", "`", "*", '"', "“"):
             if len(text) > 2 * len(frame) and text.startswith(frame) and text.endswith(frame):
                 text = text[len(frame) : -len(frame)].strip()
         if len(text) > 1 and text[-1] in ".。" and text[-2:] != "..":
@@ -375,6 +382,14 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     if line is None:
         return Span(None, end, end, "empty")
     whole = completion[start:end].strip()
+    if where == "auto" and _asks(whole):
+        return Span(None, end, end, "question")
+    closing = completion[line[0] : line[1]]
+    if where == "auto" and line[0] > start and _REMARK.search(closing) and not any(char.isdigit() for char in closing):
+        earlier = _last_line(completion, start, line[0])
+        if earlier is not None:
+            line = earlier
+            whole = completion[start : line[1]].strip()
     framed = whole.startswith("\\begin{") and whole.endswith("}") and len(whole) <= ANSWER_CHARS_MAX
     if where == "auto" and (framed or (len(whole) <= _SHORT_CHARS and "\n" not in whole)):
         return Span(_unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))
@@ -387,6 +402,27 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     if value_in_prose is not None:
         return Span(value_in_prose, line[0], line[1], "sentence")
     return Span(None, line[0], line[1], "nothing")
+
+
+_ASKING = re.compile(
+    r"[\s>#*]*(?:(?:please|now|then|thus|hence)\s+)?(?:compute|find|solve|evaluate|determine|simplify|express|what (?:is|are)"
+    r"|how (?:many|much)|calculate|prove|show that|factor|expand|give (?:your|the)|write (?:your|the|down)|state|round"
+    r"|estimate|convert|graph|enter|select|choose)\b",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(
+    r"\b(?:final answer|my answer|the answer|i hope|hope this|that is all|done|good luck|let me know|checked|verified|q\.?e\.?d)\b",
+    re.IGNORECASE,
+)
+
+
+def _asks(text: str) -> bool:
+    """Whether a text without any marker is a problem rather than a solution: it begins or ends with a question."""
+    tail = text[-400:].rstrip("*_ \n")
+    if tail.endswith("?") or _ASKING.match(text[:200]):
+        return True
+    stops = [match.end() for match in _STOP.finditer(tail[:-1])]
+    return bool(stops) and _ASKING.match(tail, stops[-1]) is not None
 
 
 def _stated(value: str, sentence: str) -> str:

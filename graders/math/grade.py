@@ -14,13 +14,14 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import gcd
 from threading import Lock
 from typing import Self
 
 from graders import choice
 from graders.errors import TaskInvalid
 from graders.extract import Span, extract
-from graders.math import kinds, text, tree, units
+from graders.math import rungs, text, tree, units
 from graders.math.bounded import Residue
 from graders.math.form import has_form
 from graders.math.kinds import Asker, Found
@@ -168,6 +169,8 @@ class MathGrader:
             GraderFault: the child process cannot be started.
         """
         references = [self._reference(answer) for answer in task.answers]
+        if prompt and _copies(completion, prompt):
+            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method="echo", explain=_explain(references[0], "", None))
         span = extract(completion, task.extract)
         if span.text is None and not (references[0].letter and span.method == "nothing"):
             return Verdict(
@@ -271,6 +274,8 @@ class MathGrader:
         explain = _explain(reference, answer, read)
         if found is None:
             return Verdict(Outcome.WRONG, Reason.UNPARSABLE, method="parse", answer=given, explain=explain)
+        if found.equal and prompt and _echoes(reference, answer, read, prompt):
+            return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="echo", answer=given, explain=explain)
         if found.equal and task.require_form is not None:
             formed = has_form(task.require_form, answer, read)
             if not formed:
@@ -318,6 +323,39 @@ def _prose(line: str, reference: Reference) -> bool:
 
 
 _STATES = re.compile(r"(?<![\\A-Za-z])(?:is|are|equals|gives|was|est|ist|es|son|sont)(?![A-Za-z])")
+
+
+_COPY_CHARS_MIN = 40
+_FRACTION = re.compile(r"(?:\\frac)?\{?(\d{1,9})(?:\}\{|/)(\d{1,9})\}?")
+
+
+def _copies(completion: str, prompt: str) -> bool:
+    """Whether the completion is nothing but a passage of the problem."""
+    said = completion.strip()
+    return len(said) >= _COPY_CHARS_MIN and said in prompt
+
+
+def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -> bool:
+    """Whether the answer is an expression of the problem that was to be worked out: 1/2 + 1/4 for 3/4.
+
+    A number, a point or a name of the problem may well be its answer, and so may what is written as the reference is.
+    """
+    if read is None or reference.tree is None:
+        return False
+    tight = text.tight(answer)
+    if tight == reference.tight or len(tight) < 3 or tight not in text.tight(prompt[:20_000]):
+        return False
+    fraction = _FRACTION.fullmatch(tight)
+    if fraction is not None:
+        return gcd(int(fraction.group(1)), int(fraction.group(2))) != 1 or reference.tree.op == "dec"
+    if read.op in ("list", "set", "tuple", "special", "text", "matrix"):
+        return False
+    if rungs.canonical(read) == rungs.canonical(reference.tree):
+        return False
+    return bool(tree.operations(read) & _UNWORKED)
+
+
+_UNWORKED = frozenset("add mul div pow root fn fact binom sum prod int lim rel".split())
 
 
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")

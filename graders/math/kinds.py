@@ -208,6 +208,8 @@ class Asker:
             if "pm" not in operations(gold) and "pm" not in operations(answer):
                 return self.scalar(gold, answer)
         gold, answer = settled(gold), settled(answer)
+        if answer.op == "rel" and not labelled(answer).consistent:
+            return HEDGED
         return _KINDS.get(gold.op, _number)(self, gold, answer, depth)
 
 
@@ -370,7 +372,7 @@ def _asked(node: Node) -> bool:
     if is_name(node):
         return True
     if node.op in ("add", "mul"):
-        return all(_asked(arg) or (arg == MINUS_ONE) for arg in node.args)
+        return all(_asked(arg) or (arg == MINUS_ONE and node.op == "mul") for arg in node.args)
     if node.op == "div":
         return _asked(node.args[0]) and _asked(node.args[1])
     if node.op in ("pow", "root"):
@@ -509,8 +511,6 @@ def labelled(node: Node) -> _Labelled:
     constant = [side for side in sides if not symbols(side)]
     if len(constant) != len(sides) and label is None:
         return _Labelled(None, node)
-    if any(side.op not in NUMBER_OPS and side.op not in ("set", "list", "tuple") for side in sides):
-        return _Labelled(label, sides[-1])
     # Every side must be the same value: "41 = 42" names two and means neither.
     asker = Asker()
     consistent = True
@@ -596,7 +596,10 @@ def _number(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
 
 def _one_of(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
     """Several values where one is asked for: right only if they are all the same."""
-    values = [labelled(arg).value for arg in answer.args]
+    taken = [labelled(arg) for arg in answer.args]
+    if not all(item.consistent for item in taken):
+        return HEDGED
+    values = [item.value for item in taken]
     found = DIFFERENT
     for value in values[:16]:
         found = asker.decide(gold, value, depth + 1)
