@@ -1,14 +1,11 @@
-"""The batches that are sent: small ones of our own, and the shared data's rows, each with the outcome it must have.
+"""The small batches that are sent, each item with the outcomes that are right for it.
 
-A row's item never holds its label; the label stays here, beside the item, and is compared with what came back.
+The large ones, made from the shared data, are those of examples/acceptance.py.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-Row = Mapping[str, Any]
-Rows = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,80 +97,3 @@ def small_maths() -> list[Case]:
             frozenset({"correct"}),
         ),
     ]
-
-
-def math_completions(rows: Rows) -> list[Case]:
-    """All whole completions of the shared data; those whose gold is a letter are multiple choice."""
-    cases = []
-    for row in rows("math_completions.jsonl"):
-        kind = "choice" if "mcq" in row["id"] else "math"
-        item = {
-            "id": row["id"],
-            "prompt": row["problem"],
-            "completion": row["completion"],
-            "task": {"kind": kind, "answer": row["gold"]},
-        }
-        cases.append(Case(item, frozenset({"correct"} if row["label"] else {"wrong"})))
-    return cases
-
-
-def humaneval_generations(rows: Rows) -> list[Case]:
-    """Function bodies, each judged by its problem's asserts; all of them are right."""
-    problems = {row["id"].split("/")[1]: row for row in rows("code_asserts_humaneval.jsonl")}
-    cases = []
-    for row in rows("code_generations_humaneval.jsonl"):
-        problem = problems[row["id"].split("/")[1]]
-        tests = {"kind": "asserts", "source": problem["test"], "entry_point": problem["entry_point"]}
-        task = {"kind": "code", "language": "python", "tests": tests}
-        item = {"id": row["id"], "prompt": row["prompt"], "completion": row["completion"], "task": task}
-        cases.append(Case(item, frozenset({"correct"})))
-    return cases
-
-
-def judge_submissions(rows: Rows, languages: Iterable[str]) -> list[Case]:
-    """Contest submissions in the languages given; of several files the first is the program."""
-    problems = {row["id"]: row for row in rows("code_judge_problems.jsonl")}
-    outcome = {"AC": "correct", "PARTIAL": "partial"}
-    known = set(languages)
-    cases = []
-    for row in rows("code_judge_submissions.jsonl"):
-        if row["language"] not in known:
-            continue
-        problem = problems[row["problem"]]
-        cases_of_problem = [{"input": test["input"], "output": test["output"]} for test in problem["tests"]]
-        source = next(iter(row["files"].values()))["text"]
-        task = {
-            "kind": "code",
-            "language": row["language"],
-            "tests": {"kind": "stdio", "cases": cases_of_problem},
-            "score": "fraction" if problem["kind"] == "scoring" else "all",
-        }
-        item = {"id": row["id"], "completion": fenced(source, row["language"]), "task": task}
-        cases.append(Case(item, frozenset(outcome.get(verdict, "wrong") for verdict in row["expected"])))
-    return cases
-
-
-def attacks(rows: Rows) -> list[Case]:
-    """The programs that try to cheat, graded by the problem of their mode; the honest ones among them must pass."""
-    problems = {row["id"]: row for row in rows("code_attack_problems.jsonl")}
-    tests = {
-        "stdin": {
-            "kind": "stdio",
-            "cases": [{"input": test["input"], "output": test["output"]} for test in problems["sum"]["tests"]],
-        },
-        "function": {"kind": "function", "entry_point": "add", "cases": problems["add"]["tests"]},
-        "assert": {"kind": "asserts", "entry_point": "add", "source": problems["add-assert"]["test"]},
-        "pytest": {"kind": "unittest", "source": problems["add-pytest"]["test_file"]},
-    }
-    cases = []
-    for row in rows("code_attacks.jsonl"):
-        limits = {}
-        if "time_s" in row["limits"]:
-            limits["time_s"] = row["limits"]["time_s"]
-        if "memory_mb" in row["limits"]:
-            limits["memory_bytes"] = row["limits"]["memory_mb"] * 2**20
-        task = {"kind": "code", "language": row["language"], "tests": tests[row["mode"]], "limits": limits}
-        item = {"id": row["id"], "completion": fenced(row["code"], row["language"]), "task": task}
-        right = {"correct"} if row["honest"] else {"wrong", "partial", "undecided"}
-        cases.append(Case(item, frozenset(right)))
-    return cases

@@ -1,6 +1,7 @@
 """The composition that users get, brought up once by a real engine under a project name of its own, and down again."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -82,15 +84,19 @@ class Composition:
             base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=600, trust_env=False
         )
 
-    def grade(self, cases: Sequence[Case], **more: Any) -> list[dict[str, Any]]:
-        """Post the cases as one batch; checks that each came back exactly once and in order."""
+    def grade_items(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Post the items as one batch; checks that each came back exactly once and in order."""
         with self.client() as client:
-            answer = client.post("/v1/grade", json={"items": [case.item for case in cases], **more})
+            answer = client.post("/v1/grade", json={"items": items})
         assert answer.status_code == 200, answer.text[:2000]
         results: list[dict[str, Any]] = answer.json()["results"]
-        assert [result["index"] for result in results] == list(range(len(cases)))
-        assert [result["id"] for result in results] == [case.item["id"] for case in cases]
+        assert [result["index"] for result in results] == list(range(len(items)))
+        assert [result["id"] for result in results] == [item["id"] for item in items]
         return results
+
+    def grade(self, cases: Sequence[Case]) -> list[dict[str, Any]]:
+        """The same for cases."""
+        return self.grade_items([case.item for case in cases])
 
     def ready(self, within_s: float = READY_S) -> None:
         """Wait until /readyz says so: the composition tells nobody else."""
@@ -107,16 +113,55 @@ class Composition:
         pytest.fail(f"not ready in {within_s} s; /readyz said {said}\n{self.compose('logs', '--tail', '40')[-8000:]}")
 
 
+def told(result: dict[str, Any]) -> str:
+    """A result in a line."""
+    verdict = result.get("verdict") or {}
+    words = {key: result.get(key) for key in ("status", "invalid", "fault")}
+    words |= {key: verdict.get(key) for key in ("outcome", "reason", "answer")}
+    return json.dumps({key: word for key, word in words.items() if word})[:300]
+
+
 def disagreements(cases: Sequence[Case], results: Sequence[dict[str, Any]]) -> list[str]:
     """A line for each result that is not what is known about its item."""
-    lines = []
-    for case, result in zip(cases, results, strict=True):
-        verdict = result.get("verdict") or {}
-        if result["status"] != "graded" or verdict.get("outcome") not in case.right:
-            told = {key: result.get(key) for key in ("status", "invalid", "fault") if result.get(key)}
-            told |= {key: verdict.get(key) for key in ("outcome", "reason") if verdict.get(key)}
-            lines.append(f"{case.item['id']}: wanted {sorted(case.right)}, got {json.dumps(told)}")
-    return lines
+    return [
+        f"{case.item['id']}: wanted {sorted(case.right)}, got {told(result)}"
+        for case, result in zip(cases, results, strict=True)
+        if result["status"] != "graded" or result["verdict"]["outcome"] not in case.right
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What examples/acceptance.py makes of the shared data: rows of item and label, and judges of label and result."""
+
+    script: ModuleType
+    folder: Path
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """One of its sets, by its function's name."""
+        return list(getattr(self.script, name)(self.folder))
+
+    def disagreeing(self, rows: Sequence[dict[str, Any]], results: Sequence[dict[str, Any]], judge: str) -> list[str]:
+        """A line for each result that the judge of that name does not find to be as labelled."""
+        agrees = getattr(self.script, judge)
+        return [
+            f"{row['item']['id']}: label {row['label']}, got {told(result)}"
+            for row, result in zip(rows, results, strict=True)
+            if not agrees(row, result)
+        ]
+
+
+@pytest.fixture(scope="session")
+def acceptance() -> Acceptance:
+    """The acceptance script over the shared data; skips where the data is not laid beside the project."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no shared data beside the project")
+    spec = importlib.util.spec_from_file_location("acceptance", ROOT / "examples" / "acceptance.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return Acceptance(script, folder)
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +190,7 @@ def composition(request: pytest.FixtureRequest) -> Iterator[Composition]:
         up.ready()
         yield up
         if request.session.testsfailed:
-            print(up.compose("logs", "--no-color", "--tail", "60"))
+            print(up.compose("logs", "--no-color", "--tail", "60", "api", "math-worker", "code-worker"))
     finally:
         up.compose("down", "--volumes", "--timeout", "60")
     assert_gone(project)

@@ -5,18 +5,15 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.e2e import batches
-from tests.e2e.conftest import Composition, disagreements, docker
+from tests.e2e.conftest import Acceptance, Composition, disagreements, docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
-
-Rows = Callable[[str], list[dict[str, Any]]]
 
 AGREEMENT_MIN = 0.95
 """Share of the maths completions that must agree with their labels; some labels judge the reasoning, not the answer."""
@@ -40,42 +37,47 @@ def test_cheats_are_not_paid_and_harm_no_neighbour(composition: Composition) -> 
     assert disagreements(cases, composition.grade(cases)) == []
 
 
-def test_attack_programs_are_paid_only_when_honest(composition: Composition, shared_rows: Rows) -> None:
+def test_attack_programs_are_paid_only_when_honest(composition: Composition, acceptance: Acceptance) -> None:
     """All the programs of the attack file in one batch, and the service still answers afterwards."""
-    cases = batches.attacks(shared_rows)
-    results = composition.grade(cases)
-    paid = [
-        case.item["id"]
-        for case, result in zip(cases, results, strict=True)
-        if "correct" not in case.right and (result["reward"] or 0) > 0 and result["verdict"]["outcome"] == "correct"
-    ]
-    assert paid == []
-    assert [line for line in disagreements(cases, results) if "['correct']" in line] == []
+    rows = acceptance.rows("attacks")
+    results = composition.grade_items([row["item"] for row in rows])
+    assert acceptance.disagreeing(rows, results, "honest") == []
     small = batches.small_maths()
     assert disagreements(small, composition.grade(small)) == []
 
 
-def test_whole_completions_agree_with_their_labels(composition: Composition, shared_rows: Rows) -> None:
+def test_whole_completions_agree_with_their_labels(composition: Composition, acceptance: Acceptance) -> None:
     """All 650 completions as one batch: each comes back once, none as an error, and nearly all as labelled."""
-    cases = batches.math_completions(shared_rows)
-    results = composition.grade(cases)
-    assert Counter(result["status"] for result in results) == {"graded": len(cases)}
-    wrong = disagreements(cases, results)
-    assert len(wrong) <= (1 - AGREEMENT_MIN) * len(cases), "\n".join(wrong)
+    rows = acceptance.rows("completions")
+    results = composition.grade_items([row["item"] for row in rows])
+    assert Counter(result["status"] for result in results) == {"graded": len(rows)}
+    wrong = acceptance.disagreeing(rows, results, "right")
+    assert len(wrong) <= (1 - AGREEMENT_MIN) * len(rows), "\n".join(wrong)
 
 
-def test_humaneval_generations_pass_their_asserts(composition: Composition, shared_rows: Rows) -> None:
+def test_humaneval_generations_pass_their_asserts(composition: Composition, acceptance: Acceptance) -> None:
     """88 right function bodies, each completed from its prompt and judged by its problem's asserts."""
-    cases = batches.humaneval_generations(shared_rows)
-    assert len(cases) == 88
-    assert disagreements(cases, composition.grade(cases)) == []
+    rows = acceptance.rows("generations")
+    assert len(rows) == 88
+    results = composition.grade_items([row["item"] for row in rows])
+    assert acceptance.disagreeing(rows, results, "right") == []
 
 
-def test_judge_submissions_get_their_verdicts(composition: Composition, shared_rows: Rows) -> None:
-    """The contest submissions in the image's languages: accepted, partial or refused as their judges had it."""
-    cases = batches.judge_submissions(shared_rows, batches.PROGRAMS)
-    assert len(cases) >= 20
-    assert disagreements(cases, composition.grade(cases)) == []
+def test_judge_submissions_get_their_verdicts(composition: Composition, acceptance: Acceptance) -> None:
+    """The contest submissions in the eight languages: accepted, partial or refused as their judges had it.
+
+    Three are left out: what they deserve hangs on their judge's clock and compiler (a loop that gcc removes together
+    with its 512 MB, and two that are called slow against a limit which the data does not tell).
+    """
+    rows = [
+        row
+        for row in acceptance.rows("submissions")
+        if row["item"]["task"]["language"] in batches.PROGRAMS
+        and not row["item"]["id"].endswith(("memory_limit.cc", "different_slow.py", "different_linear_search.cc"))
+    ]
+    assert len(rows) >= 18
+    results = composition.grade_items([row["item"] for row in rows])
+    assert acceptance.disagreeing(rows, results, "as_expected") == []
 
 
 def test_single_items_at_concurrency_64_come_back_once_each(composition: Composition) -> None:
