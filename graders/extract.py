@@ -211,13 +211,13 @@ _PHRASE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _LINE_TAIL = re.compile(r"[^\n]*")
-_BLANK = re.compile(r"[\s*_#>`:\-]*")
+_BLANK = re.compile(r"[\s*_#>`:]*(?:-{3,}[\s*_#>`:]*)?")
 # A full stop that ends a sentence: not inside a number, and followed by space or the end.
 _STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？।]")
-_MATH = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_MATH = re.compile(r"\$\$(?:\\.|[^$\\])+\$\$|(?<!\\)\$(?:\\.|[^$\\\n])+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _VERB = re.compile(
-    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|:)\s*",
+    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|(?<![0-9])(?<![0-9]\s):(?!=))\s*",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(

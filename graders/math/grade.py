@@ -371,7 +371,7 @@ def _other_readings(reference: Reference, gold: Node, answer: str, read: Node) -
             others.append((gold, parse(f"{comma.group(1)}.{comma.group(2)}")))
     if gold.op in several and read.op in NUMBER_OPS and re.search(r"\d,\d", answer):
         others += _readable(gold, answer, split=True)
-    if read.op in several and gold.op in NUMBER_OPS and re.search(r"\d,\d", reference.text):
+    if read.op in several and gold.op in NUMBER_OPS and re.search(r"\d,[1-9]", reference.text):
         try:
             others.append((parse(reference.text, split_numbers=True), read))
         except Unreadable:

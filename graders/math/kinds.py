@@ -138,8 +138,10 @@ class Asker:
         if gold.op == "qty" and answer.op == "qty":
             mine, theirs = gold.value, answer.value
             if isinstance(mine, units.Unit) and isinstance(theirs, units.Unit) and mine != theirs:
-                if mine.dimension != theirs.dimension:
+                if not units.agree(mine, theirs):
                     return Found(False, "unit")
+                if mine.dimension != theirs.dimension:
+                    return self.scalar(gold.args[0], answer.args[0])
                 scale = Node("num", (), theirs.scale / mine.scale)
                 found = self.scalar(gold.args[0], Node("mul", (scale, answer.args[0])))
                 return Found(found.equal, "unit" if found.equal is False else found.method)
@@ -236,7 +238,7 @@ def rounds_to(gold: Node, answer: Node) -> bool:
     if written is not None:
         value, places = written
         digits = _significant(value, places)
-        if value.q == 1 or digits < 2:
+        if value.q == 1 or digits < 2 or _misses(answer, value, places):
             return False
         short = _decimal(answer)
         if short is not None:
@@ -260,7 +262,7 @@ def rounds_to(gold: Node, answer: Node) -> bool:
     if short is None:
         return False
     value, places = short
-    if _significant(value, places) < _ROUNDED_DIGITS or symbols(gold):
+    if _significant(value, places) < _ROUNDED_DIGITS or symbols(gold) or _misses(gold, value, places):
         return False
     exact = _exact(gold)
     if exact is not None:
@@ -268,6 +270,19 @@ def rounds_to(gold: Node, answer: Node) -> bool:
             return False
         return _rounded(exact, places) == value or _truncated(exact, places) == value
     return _rounds_ball(gold, value, places)
+
+
+def _misses(node: Node, value: fmpq, places: int) -> bool:
+    """Whether a number is so close to a decimal (a thousandth of its last digit) that rounding does not explain it.
+
+    The square root of 10001 is 100.00499988: whoever wrote 100.005 did not round that, but computed something else.
+    """
+    try:
+        with at_precision(192):
+            gap = abs(ball(node, {}) - arb(value))
+            return bool(gap < arb(fmpq(1, 1000)) * arb(10) ** -places)
+    except (NoBall, Undefined):
+        return False
 
 
 def _decimal(node: Node) -> tuple[fmpq, int] | None:
@@ -584,6 +599,9 @@ def _number(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return DIFFERENT
     if answer.op == "matrix" and answer.value == (1, 1):
         return asker.decide(gold, answer.args[0], depth + 1)
+    if answer.op in ("tuple", "matrix"):
+        vector = _basis_vector(gold, len(answer.args))
+        return DIFFERENT if vector is None else _in_order(asker, vector, list(answer.args), depth)
     if answer.op == "cases" or gold.op == "cases":
         equal, method = rungs.equal(gold, answer)
         return Found(equal, method)

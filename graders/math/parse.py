@@ -45,10 +45,11 @@ _SPECIAL = {
 _DOUBLE_STRUCK = {
     "R": "reals", "Z": "integers", "N": "positive integers", "Q": "rationals", "C": "complexes",
 }  # fmt: skip
-_ACCENTS = frozenset(
-    "overline bar hat vec overrightarrow widehat tilde widetilde dot ddot underline overleftarrow overarc wideparen"
-    " overparen mathring breve check acute grave".split()
-)
+_ACCENTS = {
+    **{name: name for name in "hat vec tilde dot ddot underline mathring breve check acute grave".split()},
+    "overrightarrow": "vec", "overleftarrow": "vec", "widehat": "hat", "widetilde": "tilde", "overline": "bar",
+    "bar": "bar", "overarc": "arc", "wideparen": "arc", "overparen": "arc", "widebar": "bar",
+}  # fmt: skip
 _MATRICES = frozenset("matrix pmatrix bmatrix Bmatrix smallmatrix array vmatrix Vmatrix".split())
 _FUNCTION_LETTERS = frozenset("fghFGHPp")
 _DOTS = frozenset(("dots", "ldots", "cdots", "...", "vdots", "ddots", "dotsc", "dotsb"))
@@ -220,14 +221,11 @@ class _Parser:
             raise Unreadable("empty")
         if len(items) == 1:
             return items[0]
-        if separators <= {",", ";"}:
-            grouped = self._semicolons(items, separators)
-            if grouped is not None:
-                return grouped
+        if separators <= {",", "and"}:
+            compound = _compound(items)
+            if compound is not None:
+                return compound
         return Node("list", tuple(items), frozenset(separators))
-
-    def _semicolons(self, items: list[Node], separators: set[str]) -> Node | None:
-        return None  # A list of lists ("p=5,q=2;p=7,q=2") is told apart where it is compared.
 
     def separator(self) -> str | None:
         token = self.token
@@ -258,6 +256,8 @@ class _Parser:
         self.enter()
         if self.token.kind == "word":
             self.preamble()
+        if self.comparison() in ("=", "≈"):
+            self.next()  # "= 5", "≈ 3.14": what it equals was left out.
         left = self.union()
         token = self.token
         if token.kind in ("op", "cmd"):
@@ -509,6 +509,14 @@ class _Parser:
                 terms = [Node("pm", (_sum(terms), self.term()), "-+" if token.text == "mp" else "+-")]
                 continue
             break
+        if len(terms) == 1 and terms[0].op == "qty" and self.token.kind == "num":
+            parts = [terms[0]]
+            while self.token.kind == "num" and len(parts) < 4:
+                parts.append(self.term())
+            compound = _compound(parts)
+            if compound is None:
+                raise Unreadable("two quantities side by side")
+            terms = [compound]
         self.depth -= 1
         return _sum(terms)
 
@@ -692,7 +700,7 @@ class _Parser:
             found = units.lookup(word)
             exponent = prefix * self.unit_power()
             prefix = 1
-            if low in ("unit", "units") or found is None:
+            if found is None:
                 unknown.append(low)
                 sign = 1
                 continue
@@ -978,7 +986,7 @@ class _Parser:
                 return self.function_of_several(text)
             if text in _ACCENTS:
                 self.next()
-                return Node("sym", (), f"{text} {self.flat_argument()}")
+                return Node("sym", (), f"{_ACCENTS[text]} {self.flat_argument()}")
             raise Unreadable(f"unknown command {text!r}")
         if kind == "num":
             return self.numeral_value(self.next().text)
@@ -1445,6 +1453,20 @@ def _sum(terms: list[Node]) -> Node:
     return Node("add", tuple(terms))
 
 
+def _compound(items: list[Node]) -> Node | None:
+    """3 hours 20 minutes, 5 feet 3 inches: quantities of one dimension, from large to small, are one quantity."""
+    if not all(item.op == "qty" and isinstance(item.value, units.Unit) for item in items):
+        return None
+    first: units.Unit = items[0].value
+    scales = [item.value.scale for item in items]
+    if any(item.value.dimension != first.dimension for item in items):
+        return None
+    if any(later >= earlier for earlier, later in zip(scales, scales[1:], strict=False)):
+        return None
+    terms = [Node("mul", (Node("num", (), item.value.scale / first.scale), item.args[0])) for item in items[1:]]
+    return Node("qty", (Node("add", (items[0].args[0], *terms)),), first)
+
+
 _NOT_SUMMANDS = frozenset(("rel", "list", "set", "union", "in", "text", "builder", "ellipsis"))
 _NOT_FACTORS = frozenset(("rel", "list", "union", "in", "text", "builder", "tuple", "set", "ellipsis"))
 
@@ -1513,9 +1535,10 @@ def _numeral(text: str) -> Node:
     match = _DOTTED.fullmatch(text)
     if match is not None:
         whole, digits = match.group(1), match.group(2)
-        period = _period(digits)
-        if period is not None:
-            return _repeating(whole, digits[: len(digits) - period * (len(digits) // period)] + "", digits[-period:])
+        found = _period(digits)
+        if found is not None:
+            fixed, length = found
+            return _repeating(whole, digits[:fixed], digits[fixed : fixed + length])
         return _decimal(whole, digits, 0)
     plain = re.sub(r"[^0-9.]", "", text)
     whole, _, fraction = plain.partition(".")
@@ -1541,15 +1564,15 @@ def _repeating(whole: str, fixed: str, period: str) -> Node:
     return Node("rep", (), (value, len(fixed), len(period)))
 
 
-def _period(digits: str) -> int | None:
-    """The length of the block that the digits end on again and again: 333, 1666, 142857142857."""
+def _period(digits: str) -> tuple[int, int] | None:
+    """Where the block begins that the digits repeat to their end, and its length: 333, 1666, 142857142857."""
     for length in range(1, len(digits) // 2 + 1):
-        block = digits[-length:]
-        times = 1
-        while digits.endswith(block * (times + 1)):
-            times += 1
-        if times >= (3 if length == 1 else 2) and len(digits) - times * length <= 3:
-            return length
+        start = len(digits) - length
+        while start > 0 and digits[start - 1] == digits[start - 1 + length]:
+            start -= 1
+        repeated = len(digits) - start
+        if repeated >= (3 if length == 1 else 2 * length) and start <= 3:
+            return start, length
     return None
 
 

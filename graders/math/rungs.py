@@ -366,7 +366,8 @@ def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
                 return None
             if not left.is_finite() or not right.is_finite():
                 continue
-            real = _is_real(left) and _is_real(right)
+            # A root of a negative number on the way makes a point tell nothing, even where the result is real again.
+            real = isinstance(left, arb) and isinstance(right, arb)
             if not real and not imaginary and not all(env[name] > 0 for name in names):
                 continue
             if not _overlap(left, right):
@@ -387,10 +388,6 @@ def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
     if complex_agreed < 0 and agreed < 3:
         return False
     return None
-
-
-def _is_real(x: Ball) -> bool:
-    return isinstance(x, arb) or x.imag == 0 or bool(x.imag.contains(0) and abs(x.imag) < arb(fmpq(1, 2**60)))
 
 
 def _informative(left: Ball, right: Ball) -> bool:

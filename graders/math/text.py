@@ -19,6 +19,7 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _TIGHT = re.compile(
     r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle|\\[()\[\]](?!.*\\\\)"
 )
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|[~$])+(?=[0-9])")
 _DFRAC = re.compile(r"\\[dtc]frac")
 
 DENIALS = re.compile(
@@ -38,7 +39,7 @@ OPEN = re.compile(
 
 def tight(text: str) -> str:
     """The text without anything that only lays it out; equal tight texts are equal answers."""
-    text = _TIGHT.sub("", text)
+    text = _TIGHT.sub("", _BETWEEN_DIGITS.sub("\x01", text))
     if "frac" in text:
         text = _DFRAC.sub(r"\\frac", text)
     return text.rstrip(".,;").replace("{,}", ",")

@@ -252,7 +252,9 @@ def _tokenize(text: str, start: int, end: int, out: list[Token], letters_only: b
             else:
                 append(Token("num", body, spaced))
         elif kind == "word":
-            if literal or not body.isascii():
+            if len(body) == 1 and body not in "aA" and body.isascii():
+                append(Token("letter", body, spaced, literal))
+            elif literal or not body.isascii():
                 append(Token("word", body, spaced, True))
             else:
                 _letters(body, spaced, out, letters_only, text[match.end() : match.end() + 1])
@@ -305,6 +307,10 @@ def _group(text: str, at: int, end: int) -> tuple[int, int, int] | None:
     return None
 
 
+# Mathematics that was put into \\text{...}: powers, equals signs, coefficients, sums with variables.
+_FORMULA = re.compile(r"[\^=]|\d\s?[a-zA-Z](?![a-zA-Z])(?!\s*$)|[-+*(]\s*\d*[a-z](?![a-z])")
+
+
 def _text_group(text: str, command: str, start: int, end: int, out: list[Token], spaced: bool) -> None:
     """The content of \\text{...} and its kin: words stay words, a lone letter in a maths font is a variable."""
     inner = text[start:end].strip()
@@ -324,7 +330,7 @@ def _text_group(text: str, command: str, start: int, end: int, out: list[Token],
             _tokenize(text, start, end, out, True, False)
             return
     before = len(out)
-    _tokenize(text, start, end, out, False, True)
+    _tokenize(text, start, end, out, False, _FORMULA.search(inner) is None)
     if spaced and len(out) > before:
         out[before] = out[before]._replace(spaced=True)
 

@@ -60,6 +60,7 @@ _TABLE: dict[str, Unit] = {
     **_row("cny", 1, "1", "yuan 元 rmb"),
     **_row("inr", 1, "1", "₹ rupee rupees rs"),
     **_row("jpy", 1, "1", "¥ yen"),
+    **_row("unit", 1, "1", "unit units"),  # Of whatever the problem measures in.
     **_row("charge", 1, "1", "coulomb coulombs"),
     **_row("current", 1, "1", "ampere amperes amp amps"),
     **_row("voltage", 1, "1", "volt volts"),
@@ -97,6 +98,16 @@ def lookup(word: str, set_as_text: bool = True) -> Unit | None:
     if unit is not None and len(word) == 1 and word.isascii() and not set_as_text:
         return None
     return unit
+
+
+def agree(left: Unit, right: Unit) -> bool:
+    """Whether two units measure the same; "square units" agrees with any unit of area."""
+    if left.dimension == right.dimension:
+        return True
+    for one, other in ((left, right), (right, left)):
+        if len(one.dimension) == 1 and one.dimension[0][0] == "unit":
+            return len(other.dimension) == 1 and other.dimension[0][1] == one.dimension[0][1]
+    return False
 
 
 def power(unit: Unit, exponent: int) -> Unit:
