@@ -178,16 +178,8 @@ class MathGrader:
             )
         if references[0].letter is not None:
             return self._letter(task, references, span, completion)
-        key = (
-            task.answer,
-            task.tolerance,
-            task.ordered,
-            task.require_form,
-            span.text,
-            _tail(span),
-            bool(span.parts),
-            prompt,
-        )
+        options = (task.answer, task.tolerance, task.ordered, task.require_form)
+        key = (options, span.text, span.narrow, _tail(span), _retracted(span), prompt)
         with self._lock:
             known = self._pairs.get(key)
             if known is not None:
@@ -418,8 +410,8 @@ def _tail(span: Span) -> str:
 
 _RETRACTION = re.compile(
     r"[\s$).,;:!\\\]*]*(?:(?:but|however|no|wait|actually|sorry|oops)\W+(?:\w+\W+){0,4}?)?"
-    r"(?:(?:that|this|it|which|the above|the answer above|the boxed answer)\W+(?:\w+\W+){0,2}?)?"
-    r"(?:is|was|isn['’]t|'s|’s)\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|mistaken|a mistake|an error)\b",
+    r"(?:(?:that|this|it|which|the above|the answer above|the boxed answer)(?:\W+(?:\w+\W+){0,2}?|(?=['’]s)))?"
+    r"(?:is|was|isn['’]t|['’]s)\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|mistaken|a mistake|an error)\b",
     re.IGNORECASE,
 )
 

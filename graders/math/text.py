@@ -71,8 +71,7 @@ def same(gold: str, answer: str) -> bool:
         return bool(mine)
     if not mine or not theirs:
         return False
-    joined_mine, joined_theirs = "".join(mine), "".join(theirs)
-    if joined_mine == joined_theirs:
+    if "".join(mine) == "".join(theirs) and not any(word.isdigit() for word in mine + theirs):
         return True
     if len(mine) == len(theirs) and all(_singular(a) == _singular(b) for a, b in zip(mine, theirs, strict=True)):
         return True

@@ -1,0 +1,609 @@
+"""The maths grader as a whole: which answers are equal to which references, and which are not."""
+
+import threading
+
+import pytest
+
+from graders.errors import TaskInvalid
+from graders.math.grade import MathGrader
+from graders.task import MathTask, Tolerance
+from graders.verdict import Outcome, Reason, Verdict
+
+EQUAL = [
+    (r"1000", r"1\,000"),
+    (r"1234567", r"1 234 567"),
+    (r"1234567", r"1{,}234{,}567"),
+    (r"0.5", r"50\%"),
+    (r"\frac{1}{3}", r"0.\overline{3}"),
+    (r"\frac{1}{3}", r"0.(3)"),
+    (r"\frac{1}{6}", r"0.1\overline{6}"),
+    (r"\frac{1}{6}", r"0.1666..."),
+    (r"\frac{1}{7}", r"0.142857142857..."),
+    (r"\frac{5}{11}", r"0.4545..."),
+    (r"\frac{1}{3}", r"0.\dot{3}"),
+    (r"0.000045", r"4.5e-5"),
+    (r"4.5\times10^{-5}", r"4.5 * 10^-5"),
+    (r"4.5\times10^{-5}", r"0.000045"),
+    (r"2\frac{1}{2}", r"2 1/2"),
+    (r"2\frac{1}{2}", r"5/2"),
+    (r"2\frac{1}{2}", r"2.5"),
+    (r"-2\frac{1}{2}", r"-\frac{5}{2}"),
+    (r"\frac{1}{2}", r"½"),
+    (r"\sqrt{2}", r"√2"),
+    (r"2\sqrt{3}", r"2√3"),
+    (r"\infty", r"∞"),
+    (r"42", r"４２"),
+    (r"-5", r"−5"),
+    (r"\pi", r"π"),
+    (r"90^\circ", r"90"),
+    (r"90", r"90^\circ"),
+    (r"90^\circ", r"\frac{\pi}{2}"),
+    (r"\frac{\pi}{2}", r"90^\circ"),
+    (r"5\text{ cm}", r"5"),
+    (r"5\text{ cm}", r"50\text{ mm}"),
+    (r"1\text{ km}", r"1000\text{ m}"),
+    (r"1", r"1\text{ hour}"),
+    (r"\$5", r"5"),
+    (r"5", r"\$5"),
+    (r"5", r"5 dollars"),
+    (r"\$1.50", r"150 cents"),
+    (r"e^{i\pi/2}", r"i"),
+    (r"\sqrt{-4}", r"2i"),
+    (r"-1", r"i^2"),
+    (r"\frac{1}{1+i}", r"\frac{1-i}{2}"),
+    (r"\binom{5}{2}", r"10"),
+    (r"5!", r"120"),
+    (r"\log_2 8", r"3"),
+    (r"\ln e^2", r"2"),
+    (r"\lfloor 3.7 \rfloor", r"3"),
+    (r"\lceil 3.2 \rceil", r"4"),
+    (r"\gcd(12, 18)", r"6"),
+    (r"\sin 30^\circ", r"\frac{1}{2}"),
+    (r"\tan \frac{\pi}{4}", r"1"),
+    (r"\cos(\pi)", r"-1"),
+    (r"x<1", r"2x<2"),
+    (r"(-2,5]", r"5 \ge x > -2"),
+    (r"x \ne 1", r"1 \neq x"),
+    (r"x \neq 1", r"(-\infty,1)\cup(1,\infty)"),
+    (r"(-\infty,1)\cup(1,\infty)", r"\mathbb{R} \setminus \{1\}"),
+    (r"\mathbb{R}", r"(-\infty,\infty)"),
+    (r"\mathbb{R}", r"all real numbers"),
+    (r"(-\infty, \infty)", r"\text{all real numbers}"),
+    (r"\emptyset", r"no solution"),
+    (r"\text{no solution}", r"\emptyset"),
+    (r"\emptyset", r"\varnothing"),
+    (r"\{1,2,3\}", r"3,2,1"),
+    (r"1,2,3", r"\{3,1,2\}"),
+    (r"1, 2", r"x=1 \text{ or } x=2"),
+    (r"\pm 2", r"2, -2"),
+    (r"2,-2", r"\pm 2"),
+    (r"x=\pm 2", r"x=2, x=-2"),
+    (r"\{-2,2\}", r"x = \pm 2"),
+    (r"1 \pm \sqrt{2}", r"1+\sqrt2, 1-\sqrt2"),
+    (r"(1,2)", r"\left(1, 2\right)"),
+    (r"(1,2,3)", r"\begin{pmatrix}1\\2\\3\end{pmatrix}"),
+    (r"\begin{pmatrix}1\\2\\3\end{pmatrix}", r"(1,2,3)"),
+    (r"\begin{pmatrix}1\\2\\3\end{pmatrix}", r"\langle 1,2,3 \rangle"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix}1&2\\3&4\end{bmatrix}"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"[[1,2],[3,4]]"),
+    (r"2x+1", r"f(x)=2x+1"),
+    (r"y=2x+1", r"2x+1"),
+    (r"y=2x+1", r"2x - y + 1 = 0"),
+    (r"y=2x+1", r"y-1=2x"),
+    (r"x^2+y^2=25", r"y^2=25-x^2"),
+    (r"(x-1)(x+1)", r"x^2-1"),
+    (r"\frac{x^2-1}{x-1}", r"x+1"),
+    (r"\sqrt{x^2}", r"|x|"),
+    (r"e^{2\ln x}", r"x^2"),
+    (r"2^{n+1}", r"2\cdot 2^n"),
+    (r"\frac{n(n+1)}{2}", r"\frac{n^2+n}{2}"),
+    (r"\sin 2x", r"2\sin x\cos x"),
+    (r"3:4", r"\frac{3}{4}"),
+    (r"3:4", r"6:8"),
+    (r"12:00", r"12:00"),
+    (r"3:30 \text{ PM}", r"15:30"),
+    (r"12:00", r"12:00 p.m."),
+    (r"101_2", r"101_{2}"),
+    (r"\text{Tuesday}", r"Tuesday"),
+    (r"\text{Tuesday}", r"tuesday"),
+    (r"\text{yes}", r"Yes"),
+    (r"\text{Yes}", r"\text{yes}"),
+    (r"\text{true}", r"True"),
+    (r"\text{even}", r"\text{Even}"),
+    (r"\text{Friday}", r"\text{friday.}"),
+    (r"7, 9", r"7 \text{ and } 9"),
+    (r"(1,2), (3,4)", r"(3,4), (1,2)"),
+    (r"(1,2), (3,4)", r"(3,4) \text{ and } (1,2)"),
+    (r"(1,2),(3,4)", r"\{(1,2),(3,4)\}"),
+    (r"x=1, y=2", r"(1,2)"),
+    (r"x=1, y=2", r"y=2, x=1"),
+    (r"(x,y)=(1,2)", r"x=1,y=2"),
+    (r"a=3", r"3"),
+    (r"3", r"a=3"),
+    (r"3", r"x = 3"),
+    (r"\frac{\pi}{6}+2k\pi", r"\frac{\pi}{6}+2n\pi"),
+    (r"x^2+C", r"C+x^2"),
+    (r"\frac{1}{2}\ln|x|+C", r"\frac{\ln|x|}{2}+C"),
+    (r"1.5\text{ million}", r"1500000"),
+    (r"twelve", r"12"),
+    (r"5", r"five"),
+    (r"6.67\%", r"\frac{1}{15}"),
+    (r"0.33", r"\frac{1}{3}"),
+    (r"3.14", r"\pi"),
+    (r"165.5", r"165.47"),
+    (r"30.52", r"30.5192"),
+    (r"\sqrt{2}", r"1.41421356"),
+    (r"2\pi", r"6.283185307"),
+    (r"\frac{2}{3}", r"0.666667"),
+    (r"-\frac{1}{2}", r"\frac{1}{-2}"),
+    (r"-\frac{1}{2}", r"\frac{-1}{2}"),
+    (r"x \in (1,2)", r"1<x<2"),
+    (r"\{x \mid x > 3\}", r"(3,\infty)"),
+    (r"\{x : x > 3\}", r"x > 3"),
+    (r"\{x \in \mathbb{R} : x > 3\}", r"x > 3"),
+    (r"[2, \infty)", r"x \ge 2"),
+    (r"x\le -1 \text{ or } x\ge 3", r"(-\infty,-1]\cup[3,\infty)"),
+    (r"x\le -1 \text{ or } x\ge 3", r"x \geq 3 \text{ or } x \leq -1"),
+    (r"(2,\infty)", r"x>2"),
+    (r"-1<x<3", r"(-1,3)"),
+    (r"-1<x<3", r"x > -1 \text{ and } x < 3"),
+    (r"(-1,3)", r"\{x|-1<x<3\}"),
+    (r"|x|<2", r"(-2,2)"),
+    (r"\frac{3}{4}", r"3/4"),
+    (r"\frac{3}{4}", r"\dfrac34"),
+    (r"\frac{3}{4}", r"0.75"),
+    (r"\frac{3}{4}", r".75"),
+    (r"\frac{3}{4}", r"75\%"),
+    (r"2^{10}", r"1024"),
+    (r"10^{100}", r"10^{99}\cdot 10"),
+    (r"2^{100}-1", r"1267650600228229401496703205375"),
+    (r"\sqrt[3]{8}", r"2"),
+    (r"8^{1/3}", r"2"),
+    (r"\sqrt{12}", r"2\sqrt{3}"),
+    (r"\frac{1}{\sqrt{2}}", r"\frac{\sqrt{2}}{2}"),
+    (r"\sqrt{3+2\sqrt2}", r"1+\sqrt2"),
+    (r"\cos 36^\circ", r"\frac{1+\sqrt{5}}{4}"),
+    (r"4\sqrt{2}", r"4*sqrt(2)"),
+    (r"4\sqrt{2}", r"4 sqrt 2"),
+    (r"\frac{\pi}{2}", r"pi/2"),
+    (r"-2\pi", r"-2*pi"),
+    (r"e^{16}-1", r"exp(16)-1"),
+    (r"x^2", r"x**2"),
+    (r"2x", r"2*x"),
+    (r"\frac{x+1}{2}", r"(x+1)/2"),
+    (r"3x^2y", r"3yx^2"),
+    (r"a^2+b^2", r"b^2+a^2"),
+    (r"\text{(A)}", r"A"),
+    (r"A", r"\text{A}"),
+    (r"B", r"(B)"),
+    (r"C", r"\boxed{C}"),
+    (r"D", r"\text{D. } 42"),
+    (r"A", r"The answer is A."),
+    (r"\begin{cases}x=1\\y=2\end{cases}", r"x=1,y=2"),
+    (r"\text{Monday, Wednesday}", r"Monday and Wednesday"),
+    (r"1 - \frac{1}{e}", r"1 - e^{-1}"),
+    (r"\frac{a}{b}", r"a/b"),
+    (r"\frac{a}{b}", r"ab^{-1}"),
+    (r"100\text{ square units}", r"100 \text{ units}^2"),
+    (r"12 \text{ cm}^2", r"12"),
+    (r"12\text{ cm}^2", r"12 \text{ sq cm}"),
+    (r"60 \text{ mph}", r"60 miles per hour"),
+    (r"60 \text{ km/h}", r"60 \text{ kilometers per hour}"),
+    (r"3\times 10^8 \text{ m/s}", r"3e8"),
+    (r"1/2, 1/3", r"0.5, 1/3"),
+    (r"\frac{1}{2}x+3", r"0.5x+3"),
+    (r"(-3, \infty)", r"(-3, +\infty)"),
+    (r"[-3,3]", r"-3 \leq x \leq 3"),
+    (r"4x-5y=-50", r"5y-4x=50"),
+    (r"y = -2x", r"2x+y=0"),
+    (r"\frac{x^2}{16} - \frac{y^2}{9} = 1", r"9x^2-16y^2=144"),
+    (r"x>0, y>0", r"y>0, x>0"),
+    (r"\frac{13}{6}\pi", r"\frac{13\pi}{6}"),
+    (r"3i", r"3\mathrm{i}"),
+    (r"5+0i", r"5"),
+    (r"f(x)=x^2", r"f(t)=t^2"),
+    (r"\text{infinitely many}", r"infinitely many solutions"),
+    (r"\infty", r"\text{infinity}"),
+    (r"\frac{1}{2}, -\frac{1}{2}", r"\pm\frac12"),
+    (r"2,3,5", r"2; 3; 5"),
+    (r"\log 100", r"2"),
+    (r"\arctan 1", r"\frac{\pi}{4}"),
+    (r"45\%", r"45 percent"),
+    (r"0.45", r"45\%"),
+    (r"10", r"10 \text{ (approximately)}"),
+    (r"\approx 3.14", r"3.14"),
+    (r"6", r"2 \cdot 3 = 6"),
+    (r"6", r"2+4=6"),
+    (r"1/3", r"1/3 \approx 0.333"),
+    (r"\frac{1}{3}", r"\frac{1}{3} = 0.333\ldots"),
+    (r"3", r"\text{three}"),
+    (r"120", r"120 \text{ ways}"),
+    (r"\frac{7}{20}", r"\frac{7}{20} \text{ or } 0.35"),
+    (r"5", r"5.0"),
+    (r"5", r"5."),
+    (r"5", r"+5"),
+    (r"5", r"05"),
+    (r"\sin x", r"\sin(x)"),
+    (r"\sin^2 x", r"(\sin x)^2"),
+    (r"\sec^2 x", r"1+\tan^2 x"),
+    (r"\overrightarrow{AB}", r"\vec{AB}"),
+    (r"\triangle ABC", r"\triangle ABC"),
+    (r"AB", r"AB"),
+    (r"\overline{AB}", r"\overline{AB}"),
+    (r"\left\lfloor \frac{n}{2} \right\rfloor", r"\lfloor n/2 \rfloor"),
+    (r"\max(a,b)", r"\max\{a,b\}"),
+    (r"2\le x\le 5", r"[2,5]"),
+    (r"n \equiv 1 \pmod{4}", r"n \equiv 1 \pmod 4"),
+    (r"\sum_{k=1}^{10} k", r"55"),
+    (r"\int_0^1 x\,dx", r"\frac12"),
+    (r"(0,1)\cup(1,2)", r"(1,2)\cup(0,1)"),
+    (r"[0,1]\cup[1,2]", r"[0,2]"),
+    (r"\{1\}", r"1"),
+    (r"\left(\frac12,\frac13\right)", r"(0.5, \frac{1}{3})"),
+    (r"3\mathbf{i}+4\mathbf{j}", r"(3,4)"),
+    (r"(3,4)", r"3\mathbf{i}+4\mathbf{j}"),
+    (r"(3,-4,1)", r"3\hat{i} - 4\hat{j} + \hat{k}"),
+    (r"p=2, q=3", r"q = 3, p = 2"),
+    (r"\frac{\sqrt{5}-1}{2}", r"\frac{2}{1+\sqrt5}"),
+    (r"x^3+3x^2+3x+1", r"(x+1)^3"),
+    (r"\sqrt{x}\sqrt{y}", r"\sqrt{xy}"),
+    (r"50^\circ", r"50 degrees"),
+    (r"50^\circ", r"50 \text{ degrees}"),
+    (r"\frac{\pi}{3}\text{ radians}", r"\frac{\pi}{3}"),
+    (r"60^\circ 30'", r"60.5^\circ"),
+    (r"1:2:3", r"2:4:6"),
+    (r"\text{3 hours and 20 minutes}", r"3 hours 20 minutes"),
+]
+DIFFERENT = [
+    (r"101_2", r"101_3"),
+    (r"101_2", r"101"),
+    (r"52_8", r"528"),
+    (r"52_8", r"52"),
+    (r"5\text{ cm}", r"5\text{ m}"),
+    (r"5\text{ meters}", r"5\text{ feet}"),
+    (r"5 \text{ cm}^2", r"5\text{ cm}"),
+    (r"(0,1)", r"\{0,1\}"),
+    (r"\{1,2\}", r"(2,1)"),
+    (r"(1,2)", r"(2,1)"),
+    (r"[0,1]", r"(0,1)"),
+    (r"[0,1)", r"(0,1]"),
+    (r"x", r"X"),
+    (r"1.2\times10^{-7}", r"3.4\times 10^{-7}"),
+    (r"1e-7", r"2e-7"),
+    (r"\frac{1}{2004!}", r"\frac{1}{2006!}"),
+    (r"2^{-99}", r"2^{-98}"),
+    (r"1-\frac1e", r"1+\frac1e"),
+    (r"100.005", r"\sqrt{10001}"),
+    (r"12:00", r"1:00"),
+    (r"\pm 2021", r"2021"),
+    (r"3", r"n=3k"),
+    (r"3", r"3k"),
+    (r"10\%", r"0.5"),
+    (r"0.5", r"0.5\%"),
+    (r"28", r"0.28"),
+    (r"0.28", r"28"),
+    (r"x=1", r"x=2"),
+    (r"2x+3y=0", r"3x+2y=0"),
+    (r"x^2+y^2=1", r"x^2+y^2=0"),
+    (r"1,2,3", r"1,2"),
+    (r"1,2", r"1,2,3"),
+    (r"1", r"1,2"),
+    (r"1", r"1 or 2"),
+    (r"1", r"either 1 or 2"),
+    (r"1", r"not 1"),
+    (r"1", r"1 or maybe 2"),
+    (r"3", r"3k+1"),
+    (r"4", r"4\sqrt{2}"),
+    (r"x>1", r"x\ge 1"),
+    (r"x>1", r"x<1"),
+    (r"(1,\infty)", r"[1,\infty)"),
+    (r"\sin x", r"\cos x"),
+    (r"|x|", r"x"),
+    (r"\sqrt{x^2}", r"x"),
+    (r"x+1", r"x+2"),
+    (r"x+y", r"x-y"),
+    (r"ab", r"ac"),
+    (r"\frac{a}{b}", r"\frac{b}{a}"),
+    (r"A", r"B"),
+    (r"\text{yes}", r"no"),
+    (r"\text{odd}", r"even"),
+    (r"\text{Tuesday}", r"Thursday"),
+    (r"\infty", r"-\infty"),
+    (r"\infty", r"0"),
+    (r"0", r"\infty"),
+    (r"\emptyset", r"0"),
+    (r"\mathbb{R}", r"\mathbb{Z}"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1&2\end{pmatrix}"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"),
+    (r"\frac{1}{3}", r"0.33"),
+    (r"\frac{1}{3}", r"0.3"),
+    (r"\pi", r"3.14"),
+    (r"\sqrt{2}", r"1.41"),
+    (r"\frac{22}{7}", r"\pi"),
+    (r"3.14159", r"\pi+0.001"),
+    (r"12.95", r"12.951"),
+    (r"10.0", r"10.0005"),
+    (r"5", r"5.001"),
+    (r"x^2+C", r"x^2"),
+    (r"\frac{\pi}{6}+2k\pi", r"\frac{\pi}{6}"),
+    (r"\log_2 3", r"\log_3 2"),
+    (r"e^x", r"e^{-x}"),
+    (r"2^n", r"n^2"),
+    (r"n!", r"n"),
+    (r"\binom{n}{2}", r"\frac{n^2}{2}"),
+    (r"y=2x+1", r"y=2x-1"),
+    (r"y=2x+1", r"2x"),
+    (r"a=3", r"b=3"),
+    (r"x=1,y=2", r"x=2,y=1"),
+    (r"(x,y)=(1,2)", r"(2,1)"),
+    (r"42", r"41 = 42"),
+    (r"42", r"42 = 41"),
+    (r"42", r"42 \text{ is wrong}"),
+    (r"42", r"\neq 42"),
+    (r"42", r"42, 43"),
+    (r"42", r"4 2"),
+    (r"42", r"42x"),
+    (r"42", r"x"),
+    (r"7", r"7!"),
+    (r"3:4", r"4:3"),
+    (r"15:30", r"3:30"),
+    (r"1,000", r"1"),
+    (r"1,000", r"1, 0"),
+    (r"12", r"1,2"),
+    (r"(1,2)", r"12"),
+    (r"-5", r"5"),
+    (r"2i", r"2"),
+    (r"1+i", r"1-i"),
+    (r"0.1", r"0.01"),
+    (r"10^{10}", r"10^9"),
+    (r"10^{10^{10}}", r"10^{10^{9}}"),
+    (r"x<1", r"x>1"),
+    (r"x<1", r"2x<3"),
+    (r"-1<x<3", r"-1<x<2"),
+    (r"-1<x<3", r"x<3"),
+    (r"x<-1 \text{ or } x>1", r"-1<x<1"),
+    (r"\{x|x>3\}", r"(3,4)"),
+    (r"x^2-1=0", r"x^2+1=0"),
+    (r"x^2=4", r"x=2"),
+    (r"f(x)=x^2", r"f(x)=x^3"),
+    (r"1 km", r"100 m"),
+    (r"1 hour", r"60 seconds"),
+    (r"\$5", r"€5"),
+    (r"\frac{0}{0}", r"0"),
+    (r"\frac{1}{0}", r"\frac{2}{0}"),
+    (r"5", r"NaN"),
+    (r"0", r"nan"),
+    (r"5", r""),
+    (r"9^{9^{9}}", r"9^{9^{8}}"),
+    (r"1, 2, \ldots, n", r"1, 3, 5, \ldots, 2n-1"),
+    (r"n=2,3,4", r"n=1,2,3"),
+    (r"7 = 11a+c", r"11a+c"),
+    (r"a^2+b=0", r"0"),
+    (r"\text{all real numbers}", r"0"),
+    (r"\frac{7}{20}", r"7 \text{ or } 20"),
+    (r"(2,3)", r"2<x\le3"),
+]
+
+
+@pytest.fixture(scope="module")
+def grader():
+    """One grader for the module, so that its child process, if one is needed, is started once."""
+    with MathGrader() as made:
+        yield made
+
+
+def boxed(grader: MathGrader, reference: str, answer: str, **options: object) -> Verdict:
+    """Grade an answer in a box."""
+    return grader.grade(MathTask(answer=reference, **options), f"So it is \\boxed{{{answer}}}.")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("reference", "answer"), EQUAL)
+def test_equal_answers_are_correct(grader, reference, answer):
+    """Notations, forms and kinds that say the same thing."""
+    verdict = boxed(grader, reference, answer)
+    assert (verdict.outcome, verdict.reason, verdict.score) == (Outcome.CORRECT, Reason.EQUAL, 1.0), verdict
+    assert verdict.method
+
+
+@pytest.mark.parametrize(("reference", "answer"), DIFFERENT)
+def test_different_answers_do_not_pay(grader, reference, answer):
+    """Near misses, other kinds, hedges: never a score, and never by an exception."""
+    verdict = boxed(grader, reference, answer)
+    assert verdict.outcome in (Outcome.WRONG, Outcome.UNDECIDED), verdict
+    assert verdict.score == 0.0
+
+
+@pytest.mark.parametrize("reference", sorted({reference for reference, _ in EQUAL + DIFFERENT}))
+def test_every_reference_equals_itself(grader, reference):
+    """Whatever can be a reference is an answer to itself, in a box, in dollars and in an answer tag."""
+    for completion in (f"\\boxed{{{reference}}}", f"The answer is ${reference}$.", f"<answer>{reference}</answer>"):
+        if "$" in reference and "The answer" in completion:
+            continue
+        assert grader.grade(MathTask(answer=reference), completion).outcome is Outcome.CORRECT, completion
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("42 or 43", Reason.HEDGED),
+        ("not 42", Reason.HEDGED),
+        ("41 = 42", Reason.HEDGED),
+        ("42 \\text{ is wrong}", Reason.HEDGED),
+        ("maybe 42", Reason.HEDGED),
+        ("43", Reason.DIFFERENT),
+        ("\\frac{1}", Reason.UNPARSABLE),
+        (")(", Reason.UNPARSABLE),
+        ("", Reason.NO_ANSWER),
+    ],
+)
+def test_wrong_answers_say_why(grader, answer, reason):
+    """The reason is one word of the closed list, and the right one."""
+    assert boxed(grader, "42", answer).reason is reason
+
+
+def test_a_retraction_after_the_box_takes_the_answer_back(grader):
+    """The box holds the right value, the next words deny it."""
+    for tail in (" is wrong.", ". No wait, that is incorrect.", " was a mistake"):
+        assert grader.grade(MathTask(answer="42"), "\\boxed{42}" + tail).reason is Reason.HEDGED
+
+
+def test_several_references_any_one_will_do(grader):
+    """A tuple of references is a choice among them."""
+    task = MathTask(answer=("1/2", "\\sqrt{2}"))
+    assert grader.grade(task, "\\boxed{0.5}").outcome is Outcome.CORRECT
+    assert grader.grade(task, "\\boxed{\\sqrt2}").outcome is Outcome.CORRECT
+    assert grader.grade(task, "\\boxed{2}").outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize("reference", ["", "  ", "$$", "\\frac{1}{", ")(", "x" * 9000, "\\boxed{}"])
+def test_an_unreadable_reference_is_the_tasks_fault(grader, reference):
+    """Nothing can be graded against it, and nothing is; the message does not quote it."""
+    with pytest.raises(TaskInvalid) as raised:
+        grader.grade(MathTask(answer=reference), "\\boxed{1}")
+    assert raised.value.code
+    assert not reference.strip() or reference not in raised.value.message
+
+
+def test_a_reference_of_words_is_compared_as_words(grader):
+    """Case, articles and punctuation do not matter; other words do."""
+    task = MathTask(answer="The midpoints form a regular hexagon")
+    assert grader.grade(task, "\\boxed{\\text{the midpoints form regular hexagon.}}").outcome is Outcome.CORRECT
+    assert grader.grade(task, "\\boxed{\\text{The midpoints form a square}}").outcome is Outcome.WRONG
+
+
+def test_tolerance_replaces_the_rounding_rule(grader):
+    """With a tolerance only the distance counts; a tolerance of zero refuses every rounding."""
+    assert boxed(grader, "30.52", "\\frac{1587}{52}").method == "rounded"
+    assert boxed(grader, "30.52", "\\frac{1587}{52}", tolerance=Tolerance()).outcome is Outcome.WRONG
+    assert boxed(grader, "30.52", "30.6", tolerance=Tolerance(abs=0.1)).outcome is Outcome.CORRECT
+    assert boxed(grader, "1000", "1009", tolerance=Tolerance(rel=0.01)).outcome is Outcome.CORRECT
+    assert boxed(grader, "1000", "1011", tolerance=Tolerance(rel=0.01)).outcome is Outcome.WRONG
+
+
+def test_ordered_lists_must_keep_their_order(grader):
+    """Lists of solutions are free by default; `ordered` binds them."""
+    assert boxed(grader, "1,2,3", "3,2,1").outcome is Outcome.CORRECT
+    assert boxed(grader, "1,2,3", "3,2,1", ordered=True).outcome is Outcome.WRONG
+    assert boxed(grader, "1,2,3", "1,2,3", ordered=True).outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "fits"),
+    [
+        ("simplified", "\\frac{3}{4}", True),
+        ("simplified", "\\frac{6}{8}", False),
+        ("simplified", "6/8", False),
+        ("simplified", "\\frac{1}{2}+\\frac{1}{4}", False),
+        ("fraction", "\\frac{6}{8}", True),
+        ("fraction", "0.75", False),
+        ("decimal", "0.75", True),
+        ("decimal:2", "0.75", True),
+        ("decimal:2", "0.750", False),
+        ("percent", "75\\%", True),
+        ("percent", "0.75", False),
+    ],
+)
+def test_a_required_form_is_required_besides_the_value(grader, form, answer, fits):
+    """Equal in value, but in another form than the task asks for: wrong, and the method says so."""
+    verdict = boxed(grader, "\\frac{3}{4}", answer, require_form=form)
+    assert (verdict.outcome is Outcome.CORRECT) == fits
+    assert fits or verdict.method == "form"
+
+
+def test_an_unknown_form_is_the_tasks_fault(grader):
+    """A misspelt form would otherwise refuse every answer."""
+    with pytest.raises(TaskInvalid):
+        boxed(grader, "1", "1", require_form="simplfied")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reference", "answer"),
+    [
+        ("What is 1/2 + 1/4?", "\\frac{3}{4}", "1/2 + 1/4"),
+        ("Simplify $\\frac{6}{8}$.", "\\frac{3}{4}", "\\frac{6}{8}"),
+        ("Write 3/4 as a decimal.", "0.75", "3/4"),
+        ("Solve $2x < 2$.", "x < 1", "2x < 2"),
+        ("Solve $2x < 2$.", "(-\\infty, 1)", "2x < 2"),
+        ("Solve $2x < 2$.", "(-\\infty, 1)", "4x < 4"),
+        ("Solve $2x = 6$.", "x = 3", "2x = 6"),
+        ("Compute $\\int_0^1 x^2\\,dx$.", "\\frac{1}{3}", "\\int_0^1 x^2\\,dx"),
+        ("Factor $x^2-1$.", "(x-1)(x+1)", "x^2-1"),
+    ],
+)
+def test_an_echo_of_the_problem_does_not_pay(grader, prompt, reference, answer):
+    """What was to be worked out, or the inequality that was to be solved, is no answer to it."""
+    verdict = grader.grade(MathTask(answer=reference), f"\\boxed{{{answer}}}", prompt)
+    assert verdict.outcome is Outcome.WRONG, verdict
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reference", "answer"),
+    [
+        ("Which is larger, $\\frac{2}{3}$ or $\\frac{3}{4}$?", "\\frac{3}{4}", "3/4"),
+        ("Is 17 or 18 prime?", "17", "17"),
+        ("Solve $2x < 2$.", "(-\\infty, 1)", "x < 1"),
+        ("Which of $x^2-1$ and $x^2+1$ has real roots?", "x^2-1", "x^2 - 1"),
+    ],
+)
+def test_an_answer_that_stands_in_the_problem_may_be_right(grader, prompt, reference, answer):
+    """Numbers and expressions that are offered in the problem are not echoes of it."""
+    assert grader.grade(MathTask(answer=reference), f"\\boxed{{{answer}}}", prompt).outcome is Outcome.CORRECT
+
+
+def test_a_copied_prompt_is_no_answer(grader):
+    """Even where the problem happens to contain its answer."""
+    prompt = "Find the value of 3 - 1, which is two less than four and equal to 2. The answer is 2."
+    assert grader.grade(MathTask(answer="2"), prompt, prompt).reason is Reason.NO_ANSWER
+
+
+def test_explain_holds_the_reference_and_both_normal_forms(grader):
+    """And each is cut at two kilobytes."""
+    verdict = boxed(grader, "1/2", "0.25")
+    assert verdict.explain["expected"] == "1/2"
+    assert verdict.explain["expected_normal"] == "1/2"
+    assert verdict.answer == "0.25"
+    long = boxed(grader, "+".join(["xx"] * 1200), "x")
+    assert all(len(str(value)) <= 2048 for value in long.explain.values())
+
+
+def test_pairs_are_decided_once():
+    """The second time the very same verdict object comes from the cache."""
+    with MathGrader() as grader:
+        first = grader.grade(MathTask(answer="(x+1)^2"), "\\boxed{x^2+2x+1}")
+        again = grader.grade(MathTask(answer="(x+1)^2"), "Otherwise said: \\boxed{x^2+2x+1}")
+        assert first is again
+
+
+def test_threads_may_share_a_grader(grader):
+    """Eight threads, each with its own questions, the residue's child among them."""
+    wrong: list[object] = []
+
+    def work(n: int) -> None:
+        for i in range(20):
+            right = grader.grade(MathTask(answer=f"\\sqrt{{{n}}}+{i}"), f"\\boxed{{{i}+\\sqrt{{{n}}}}}")
+            off = grader.grade(MathTask(answer=f"\\sqrt{{{n}}}+{i}"), f"\\boxed{{{i + 1}+\\sqrt{{{n}}}}}")
+            if right.outcome is not Outcome.CORRECT or off.outcome is not Outcome.WRONG:
+                wrong.append((n, i, right, off))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(2, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "equal"),
+    [
+        ("\\frac{\\pi^2}{6}", "\\sum_{n=1}^{\\infty} \\frac{1}{n^2}", True),
+        ("e", "\\lim_{n \\to \\infty} (1+\\frac{1}{n})^n", True),
+        ("3", "\\lim_{x \\to 0} \\frac{\\sin 2x}{x}", False),
+        ("\\sqrt{\\pi}", "\\int_{-\\infty}^{\\infty} e^{-x^2} dx", True),
+    ],
+)
+def test_limits_series_and_integrals_are_decided_in_the_child(grader, reference, answer, equal):
+    """What no rung can tell goes to sympy, and its finding is the verdict."""
+    verdict = boxed(grader, reference, answer)
+    assert verdict.method == "residue"
+    assert (verdict.outcome is Outcome.CORRECT) == equal
