@@ -84,9 +84,7 @@ def metrics_page() -> str:
 
 def faults_page() -> str:
     """docs/faults.md."""
-    statuses = [
-        f"| {status} | {kind.__doc__} |" for kind, status in sorted(STATUS.items(), key=lambda pair: pair[1])
-    ]
+    statuses = [f"| {status} | {kind.__doc__} |" for kind, status in sorted(STATUS.items(), key=lambda pair: pair[1])]
     codes = [f"| `{code}` | {meaning} |" for code, meaning in FAULT_CODES.items()]
     return "\n".join(
         [

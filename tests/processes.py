@@ -107,6 +107,31 @@ class Service:
         """Process ids of the workers of a queue."""
         return [pid for pid, words in self.members().items() if words.endswith(f"worker --queue {queue}")]
 
+    def descendants(self) -> list[int]:
+        """Every process below the service's own, whatever its environment; those that left the tree aside."""
+        assert self.process is not None
+        parents: dict[int, list[int]] = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    after_name = (entry / "stat").read_text().rpartition(")")[2].split()
+                    parents.setdefault(int(after_name[1]), []).append(int(entry.name))
+        found, level = [], [self.process.pid]
+        while level:
+            below = parents.get(level.pop(), [])
+            found += below
+            level += below
+        return found
+
+    def bubbles(self) -> list[int]:
+        """The bubblewrap processes below the service."""
+        found = []
+        for pid in self.descendants():
+            with contextlib.suppress(OSError):
+                if b"--unshare-user" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+        return found
+
     def stop(self, number: int = signal.SIGINT) -> int:
         """Ask for the end as Ctrl-C does, to the whole group, and wait for it. Returns the exit status."""
         assert self.process is not None
