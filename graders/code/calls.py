@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graders.code.compare import values_match
-from graders.code.dialogue import TEXT_MAX, Broken, Dialogue
+from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, shown
 from graders.code.score import Plan
 from graders.code.values import NotPlain, decode, encode
 from graders.task import FunctionCase, FunctionTests
@@ -162,7 +162,7 @@ def _judge(index: int, tests: FunctionTests, limits: Limits, answer: Mapping[str
                 value = decode(answer["first"], _stranger)
     except NotPlain as error:
         return TestResult(index, TestOutcome.RUNTIME_ERROR, time_s, explain={"error": f"the result: {error}"})
-    explain: dict[str, JsonValue] = {"expected": repr(expected)[:TEXT_MAX], "got": repr(value)[:TEXT_MAX]}
+    explain: dict[str, JsonValue] = {"expected": shown(expected), "got": shown(value)}
     odd = answer.get("odd") or (value.odd if isinstance(value, _Stranger) else "")
     if odd:
         return TestResult(index, TestOutcome.TAMPERED, time_s, explain=explain | {"evidence": str(odd)[:TEXT_MAX]})

@@ -6,12 +6,14 @@ is translated here into the outcome of the test it was working on.
 """
 
 import json
+import reprlib
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from graders.errors import GraderFault
 from graders.verdict import JsonValue, TestOutcome
+from sandbox.errors import SandboxFault
 from sandbox.run import Ended, RunOutcome
 from sandbox.runner import Conversation
 
@@ -60,8 +62,7 @@ class Dialogue:
         try:
             message = self._conversation.receive(max(timeout_s, 0.001))
         except TimeoutError:
-            run = self._conversation.finish(kill=True)
-            raise Broken(TestOutcome.TIME_LIMIT, {"ended": "no answer in time"}, run) from None
+            raise Broken(TestOutcome.TIME_LIMIT, {"ended": "no answer in time"}, self._kill()) from None
         if message is None:
             run = self._conversation.finish()
             outcome, explain = how_it_ended(run)
@@ -81,7 +82,14 @@ class Dialogue:
     def stop(self, outcome: TestOutcome, evidence: str) -> Broken:
         """End the process and say why, as the exception to raise."""
         key = "evidence" if outcome is TestOutcome.TAMPERED else "ended"
-        return Broken(outcome, {key: evidence}, self._conversation.finish(kill=True))
+        return Broken(outcome, {key: evidence}, self._kill())
+
+    def _kill(self) -> RunOutcome | None:
+        """End the process. What it used may stay unknown: that it is ended follows from what we saw, not from that."""
+        try:
+            return self._conversation.finish(kill=True)
+        except SandboxFault:
+            return None
 
 
 def how_it_ended(run: RunOutcome) -> tuple[TestOutcome, dict[str, JsonValue]]:
@@ -102,6 +110,25 @@ def how_it_ended(run: RunOutcome) -> tuple[TestOutcome, dict[str, JsonValue]]:
     if run.ended is not Ended.EXITED:
         raise GraderFault("a run came back without having been observed")
     return TestOutcome.ACCEPTED, {}
+
+
+class _Short(reprlib.Repr):
+    """A repr that stays short for values of any size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxdict = 200
+        self.maxstring = self.maxother = TEXT_MAX
+        self.maxlevel = 20
+
+    def repr_int(self, x: int, level: int) -> str:
+        """A number too long to write out is described."""
+        return repr(x) if x.bit_length() < 4000 else f"<an integer of {x.bit_length()} bits>"
+
+
+def shown(value: object) -> str:
+    """A plain value as text for people, cut."""
+    return _Short().repr(value)[:TEXT_MAX]
 
 
 def tail(text: bytes) -> str:

@@ -77,7 +77,8 @@ def extract(completion: str, prompt: str = "", language: str | None = None, entr
     wanted = canonical(language) if language else None
     root = entry_point.partition(".")[0].removesuffix("()").strip()
     text = _answer_text(completion)
-    found = _from_fences(text, wanted, root) or _from_bare(text, wanted)
+    fenced = blocks(text)
+    found = _from_fences(fenced, wanted, root) if fenced else _from_bare(text, wanted)
     if found is None:
         return None
     return _continue_prompt(found, prompt, root)
@@ -127,8 +128,8 @@ def blocks(text: str) -> list[_Block]:
     return found
 
 
-def _from_fences(text: str, wanted: str | None, root: str) -> Extracted | None:
-    candidates = [block for block in blocks(text) if block.language is not None and block.code.strip()]
+def _from_fences(fenced: list[_Block], wanted: str | None, root: str) -> Extracted | None:
+    candidates = [block for block in fenced if block.language is not None and block.code.strip()]
     named = [block for block in candidates if block.language and (wanted is None or _fits(block.language, wanted))]
     if wanted is None and named:
         wanted = _language_of_answer(named, root)

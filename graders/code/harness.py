@@ -4,8 +4,10 @@ The drivers are files under jail/, read as data and never imported. Which messag
 jail/python_driver.py; the drivers of other languages speak its "load" and "call" only, with plain JSON values.
 """
 
+import marshal
 import re
 from functools import cache
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import sortedcontainers
@@ -31,15 +33,39 @@ def jail_program(name: str) -> bytes:
     return (_HERE / "values.py").read_bytes() + rest
 
 
+# Compiling a driver takes longer than most tests, so it travels compiled as well; an interpreter of another version
+# compiles the text.
+_LOADER = b"""\
+import marshal
+from _frozen_importlib_external import MAGIC_NUMBER
+
+with open("touchstone.bin", "rb") as file:
+    code = file.read()
+if code[:4] == MAGIC_NUMBER:
+    code = marshal.loads(code[4:])
+else:
+    with open("touchstone.py", "rb") as file:
+        code = compile(file.read(), "touchstone.py", "exec", dont_inherit=True)
+exec(code)
+"""
+
+
+@cache
+def _program_files(name: str) -> dict[str, bytes]:
+    text = jail_program(name)
+    code = marshal.dumps(compile(text, "touchstone.py", "exec", dont_inherit=True))
+    return {"main.py": _LOADER, "touchstone.py": text, "touchstone.bin": MAGIC_NUMBER + code}
+
+
 def python_driver(code: str) -> Program:
     """A Python solution behind the driver."""
-    files = {"main.py": jail_program("python_driver.py"), "solution.py": _as_file(code)}
-    return Program("python", files | _offered(code), main="main.py")
+    files = {**_program_files("python_driver.py"), "solution.py": _as_file(code), **_offered(code)}
+    return Program("python", files, main="main.py")
 
 
 def assert_harness() -> Program:
     """The program that runs trusted tests; which tests is said over the channel, never in a file."""
-    files = {"main.py": jail_program("assert_harness.py"), "touchstone_pytest.py": jail_file("touchstone_pytest.py")}
+    files = {**_program_files("assert_harness.py"), "touchstone_pytest.py": jail_file("touchstone_pytest.py")}
     return Program("python", files, main="main.py")
 
 

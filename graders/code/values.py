@@ -8,11 +8,9 @@ This file is imported here and also laid, as it stands, into jails: standard lib
 (functions, instances) is left to the two hooks. Sizes are bounded by the message, depth by DEPTH_MAX.
 """
 
-import base64
-import datetime
-import decimal
-import fractions
+import binascii
 import math
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +19,15 @@ DEPTH_MAX = 150
 """Levels of nesting that may be crossed; a value nested deeper has no plain form."""
 
 _WORD = 1 << 63
+# Their modules are imported only where such a value comes along: a jail that starts afresh has no time for them.
+_RARE = {
+    ("decimal", "Decimal"): "decimal",
+    ("fractions", "Fraction"): "fraction",
+    ("datetime", "datetime"): "datetime",
+    ("datetime", "date"): "date",
+    ("datetime", "time"): "time",
+    ("datetime", "timedelta"): "timedelta",
+}
 _SCALARS = frozenset({type(None), bool, str})
 
 
@@ -61,7 +68,7 @@ def encode(value: Any, hook: Callable[[Any, int], Any] = _no_hook, depth: int = 
     if kind in (set, frozenset):
         return {"$": kind.__name__, "v": [encode(item, hook, depth + 1) for item in value]}
     if kind in (bytes, bytearray):
-        return {"$": kind.__name__, "v": base64.b64encode(value).decode("ascii")}
+        return {"$": kind.__name__, "v": binascii.b2a_base64(value, newline=False).decode("ascii")}
     if kind is complex:
         return {"$": "complex", "v": [repr(value.real), repr(value.imag)]}
     if kind is deque:
@@ -69,14 +76,16 @@ def encode(value: Any, hook: Callable[[Any, int], Any] = _no_hook, depth: int = 
         return {"$": "deque", "v": items if value.maxlen is None else [*items, {"$": "maxlen", "v": value.maxlen}]}
     if kind is range:
         return {"$": "range", "v": [encode(part) for part in (value.start, value.stop, value.step)]}
-    if kind is decimal.Decimal:
-        return {"$": "decimal", "v": str(value)}
-    if kind is fractions.Fraction:
-        return {"$": "fraction", "v": [encode(value.numerator), encode(value.denominator)]}
-    if kind in (datetime.datetime, datetime.date, datetime.time) and getattr(value, "tzinfo", None) is None:
-        return {"$": kind.__name__, "v": value.isoformat()}
-    if kind is datetime.timedelta:
-        return {"$": "timedelta", "v": [value.days, value.seconds, value.microseconds]}
+    tag = _RARE.get((kind.__module__, kind.__name__))
+    if tag is not None and kind is getattr(sys.modules.get(kind.__module__), kind.__name__, None):
+        if tag == "decimal":
+            return {"$": tag, "v": str(value)}
+        if tag == "fraction":
+            return {"$": tag, "v": [encode(value.numerator), encode(value.denominator)]}
+        if tag == "timedelta":
+            return {"$": tag, "v": [value.days, value.seconds, value.microseconds]}
+        if getattr(value, "tzinfo", None) is None:
+            return {"$": tag, "v": value.isoformat()}
     return _encode_subclass(value, kind, hook, depth)
 
 
@@ -161,9 +170,9 @@ def _decode_tagged(tag: str, data: dict[str, Any], hook: Callable[[dict[str, Any
     if tag == "frozenset":
         return frozenset(decode(item, hook, depth + 1) for item in content)
     if tag == "bytes":
-        return base64.b64decode(content, validate=True)
+        return binascii.a2b_base64(content, strict_mode=True)
     if tag == "bytearray":
-        return bytearray(base64.b64decode(content, validate=True))
+        return bytearray(binascii.a2b_base64(content, strict_mode=True))
     if tag == "complex":
         return complex(float(content[0]), float(content[1]))
     if tag == "deque":
@@ -174,15 +183,17 @@ def _decode_tagged(tag: str, data: dict[str, Any], hook: Callable[[dict[str, Any
     if tag == "range":
         return range(*(decode(part) for part in content))
     if tag == "decimal":
-        return decimal.Decimal(content)
+        from decimal import Decimal
+
+        return Decimal(content)
     if tag == "fraction":
-        return fractions.Fraction(decode(content[0]), decode(content[1]))
-    if tag == "datetime":
-        return datetime.datetime.fromisoformat(content)
-    if tag == "date":
-        return datetime.date.fromisoformat(content)
-    if tag == "time":
-        return datetime.time.fromisoformat(content)
-    if tag == "timedelta":
-        return datetime.timedelta(*content)
+        from fractions import Fraction
+
+        return Fraction(decode(content[0]), decode(content[1]))
+    if tag in ("datetime", "date", "time", "timedelta"):
+        import datetime
+
+        if tag == "timedelta":
+            return datetime.timedelta(*content)
+        return getattr(datetime, tag).fromisoformat(content)
     return hook(data)

@@ -143,7 +143,8 @@ class Remote:
         self._loaded = False
         self._refused: dict[str, Any] | None = None
         self._callbacks: list[Callable[..., Any]] = []
-        self._classes: dict[Any, Any] = {}
+        self._classes: dict[str, Any] = {}
+        self._by_handle: dict[int, Any] = {}
         self.test = 0
         self.asked = 0
         self.odd = ""
@@ -218,7 +219,8 @@ class Remote:
         self._desk.send({"ask": question, "test": self.test})
         answer = self._desk.receive()
         if "lost" in answer:
-            self._loaded = False  # The next question starts a new one.
+            self._loaded = False  # The next question starts a new one, whose handles are others.
+            self._by_handle.clear()
             raise Lost(answer["lost"])
         got: dict[str, Any] = answer["got"]
         return got
@@ -269,13 +271,16 @@ class Remote:
     def _proxy(self, note: dict[str, Any], reference: Any) -> Any:
         """A stand-in for an object over there, by what it is."""
         if "class" in note:
-            return self.remote_class(note["class"], reference)
+            return self.remote_class(note["class"], reference, note["v"])
         if "callable" in note:
             return RemoteFunction(self, reference, str(note["callable"]))
         return RemoteObject(self, reference, str(note.get("type", "object")))
 
-    def remote_class(self, about: dict[str, Any], reference: Any) -> Any:
+    def remote_class(self, about: dict[str, Any], reference: Any, handle: int) -> Any:
         """A stand-in for a class: a real exception class for exceptions, so that `except` and `raises` know it."""
+        known = self._by_handle.get(handle)
+        if known is not None:
+            return known
         key = json.dumps(reference)
         if key not in self._classes:
             name = str(about["name"])
@@ -284,6 +289,7 @@ class Remote:
                 self._classes[key] = type(name, (base,), {"touchstone": (self, reference)})
             else:
                 self._classes[key] = RemoteClass(name, (), {"touchstone": (self, reference)})
+        self._by_handle[handle] = self._classes[key]
         return self._classes[key]
 
     def error(self, note: dict[str, Any]) -> BaseException:
@@ -293,7 +299,8 @@ class Remote:
         if note.get("type") == (note.get("bases") or [""])[0]:
             kind = _exception_class(note["type"])
         if kind is None and "class" in note:
-            kind = self.remote_class(note["class"]["class"], {"$": "handle", "v": note["class"]["v"]})
+            handle = note["class"]["v"]
+            kind = self.remote_class(note["class"]["class"], {"$": "handle", "v": handle}, handle)
         if kind is None:
             kind = next((b for b in map(_exception_class, note.get("bases", ())) if b is not None), RuntimeError)
         try:
@@ -743,13 +750,22 @@ class Asserts(Tests):
 
 
 class _Marker(ast.NodeTransformer):
-    """Puts a guard around each assert statement."""
+    """Puts a guard around each assert statement, or around the try statement that may catch its failure."""
 
     def __init__(self) -> None:
         self.lines: list[int] = []
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         """Wrap `assert x` as `with __touchstone__(index): assert x`."""
+        return self._guarded(node)
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """A try statement with asserts in it is one test: its handlers may be meant for them."""
+        if not any(isinstance(inner, ast.Assert) for inner in ast.walk(node)):
+            return node
+        return self._guarded(node)
+
+    def _guarded(self, node: ast.stmt) -> ast.AST:
         call = ast.Call(ast.Name("__touchstone__", ast.Load()), [ast.Constant(len(self.lines))], [])
         self.lines.append(node.lineno)
         return ast.copy_location(ast.With([ast.withitem(call)], [node]), node)
