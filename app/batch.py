@@ -85,7 +85,7 @@ def report(index: int, item: Item, recipe: Recipe, result: ItemResult) -> dict[s
     if result.fault is not None:
         row["fault"] = result.fault.as_json()
     row["timing"] = {"queue_s": result.queue_s, "grade_s": result.grade_s}
-    row["cached"] = False
+    row["cached"] = result.cached
     row["metadata"] = item.metadata
     return row
 

@@ -88,6 +88,7 @@ class ItemResult:
         invalid: {code, message} of a task that cannot be used.
         fault: what failed on our side.
         queue_s, grade_s: seconds waited for a worker, and being graded.
+        cached: the verdict was found before, for an equal item.
     """
 
     status: Status
@@ -97,6 +98,7 @@ class ItemResult:
     fault: ItemFault | None = None
     queue_s: float = 0.0
     grade_s: float = 0.0
+    cached: bool = False
 
     @classmethod
     def failed(cls, code: str, message: str, *, retryable: bool = True) -> "ItemResult":

@@ -7,9 +7,10 @@ chunks by itself does not wait. Chunks shrink as workers grow in number, so that
 import asyncio
 import math
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from app.cache import VerdictCache, key_of
 from app.chunk import QUEUES, Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, QueueFull, ServiceFault
 from app.queue import JobQueue
@@ -18,19 +19,32 @@ from app.settings import Settings
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """An item on its way, and where its result goes."""
+    """An item on its way, how many wait for it, and where its result goes."""
 
     item: ChunkItem
+    queue: str
+    key: bytes
     result: "asyncio.Future[ItemResult]"
+    holders: int = 1
     chunk_id: str = ""
 
 
 class Dispatcher:
-    """Sends items and collects results for every request of this process."""
+    """Sends items and collects results for every request of this process.
 
-    def __init__(self, queue: JobQueue, settings: Settings) -> None:
+    An item equal to one whose verdict is known, or is being found, is not sent again.
+
+    Args: observe_cache: told of each look-up in the cache: "hit", "shared" or "miss".
+    """
+
+    def __init__(
+        self, queue: JobQueue, settings: Settings, observe_cache: Callable[[str], None] = lambda found: None
+    ) -> None:
         self._queue = queue
         self._settings = settings
+        self._observe_cache = observe_cache
+        self._cache = VerdictCache(settings.cache_bytes_max, settings.cache_ttl_s)
+        self._by_key: dict[bytes, _Waiting] = {}
         self._gathering: dict[str, list[_Waiting]] = {name: [] for name in QUEUES}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._under_way = dict.fromkeys(QUEUES, 0)
@@ -39,7 +53,7 @@ class Dispatcher:
 
     @property
     def under_way(self) -> int:
-        """Items accepted and not yet answered."""
+        """Items sent and not yet answered; what shares another's result is not counted."""
         return sum(self._under_way.values())
 
     async def grade(self, items: Sequence[tuple[str, ChunkItem]], timeout_s: float) -> list[ItemResult]:
@@ -56,28 +70,64 @@ class Dispatcher:
             wanted = sum(1 for queue, _ in items if queue == name)
             if wanted and self._under_way[name] + wanted > self._settings.queue_items_max:
                 raise QueueFull(f"the {name} queue is full", retry_after_s=5)
-        loop = asyncio.get_running_loop()
-        waiting = [_Waiting(item, loop.create_future()) for _, item in items]
-        for (name, _), one in zip(items, waiting, strict=True):
-            self._under_way[name] += 1
-            self._gathering[name].append(one)
+        places = [self._place(name, item) for name, item in items]
+        waiting = [place for place in places if isinstance(place, _Waiting)]
         try:
-            for name in {name for name, _ in items}:
+            for name in QUEUES:
                 self._gather(name)
-            done, _ = await asyncio.wait([one.result for one in waiting], timeout=timeout_s)
-            refusal = next((fault for one in done if (fault := one.exception()) is not None), None)
-            if refusal is not None:
-                raise refusal
-            late = ItemResult.failed("deadline", FAULT_CODES["deadline"])
-            return [one.result.result() if one.result.done() else late for one in waiting]
+            if waiting:
+                await asyncio.wait({one.result for one in waiting}, timeout=timeout_s)
+            return self._collect(places)
         finally:
-            for (name, _), one in zip(items, waiting, strict=True):
-                self._under_way[name] -= 1
+            for one in waiting:
                 self._leave(one)
 
+    def _place(self, name: str, item: ChunkItem) -> "ItemResult | _Waiting":
+        """Where an item's result is, or will come from."""
+        key = key_of(item)
+        # Case 1: known.
+        if (known := self._cache.get(key)) is not None:
+            self._observe_cache("hit")
+            return known
+        # Case 2: an equal item is under way, and its deadline is not the earlier one.
+        other = self._by_key.get(key)
+        if other is not None and not other.result.done() and _lasts(other.item) >= _lasts(item):
+            other.holders += 1
+            self._observe_cache("shared")
+            return other
+        # Case 3: it has to be sent.
+        self._observe_cache("miss")
+        one = self._by_key[key] = _Waiting(item, name, key, asyncio.get_running_loop().create_future())
+        self._under_way[name] += 1
+        self._gathering[name].append(one)
+        return one
+
+    def _collect(self, places: "Sequence[ItemResult | _Waiting]") -> list[ItemResult]:
+        late = ItemResult.failed("deadline", FAULT_CODES["deadline"])
+        results: list[ItemResult] = []
+        seen: set[int] = set()
+        for place in places:
+            if isinstance(place, ItemResult):
+                results.append(place)
+            elif not place.result.done():
+                results.append(late)
+            else:
+                result = place.result.result()  # Raises the fault with which the queue refused the chunk.
+                again = id(place) in seen and result.status != "error"
+                results.append(replace(result, cached=True, queue_s=0.0, grade_s=0.0) if again else result)
+                seen.add(id(place))
+        return results
+
     def _leave(self, one: _Waiting) -> None:
-        """Nobody waits for the item any more: finished, late, or its caller is gone."""
-        one.result.cancel()
+        """One caller less waits for the item: it is finished, late, or the caller is gone."""
+        one.holders -= 1
+        if one.holders:
+            return
+        self._under_way[one.queue] -= 1
+        if self._by_key.get(one.key) is one:
+            del self._by_key[one.key]
+        if not one.result.cancel() and not one.result.cancelled():
+            one.result.exception()  # Seen by whoever asked; asyncio would log a refusal that nobody looked at.
         left = self._left.get(one.chunk_id)
         if left is None:
             return
@@ -88,6 +138,8 @@ class Dispatcher:
             self._queue.forget(one.chunk_id)
 
     def _gather(self, name: str) -> None:
+        if not self._gathering[name]:
+            return
         if len(self._gathering[name]) >= self._chunk_items_max(name):
             self._flush(name)
         elif name not in self._timers:
@@ -117,9 +169,10 @@ class Dispatcher:
             one.chunk_id = chunk.id
 
         def on_result(index: int, result: ItemResult) -> None:
-            future = members[index].result
-            if not future.done():
-                future.set_result(result)
+            one = members[index]
+            self._cache.put(one.key, result)
+            if not one.result.done():
+                one.result.set_result(result)
 
         try:
             await self._queue.submit(name, chunk, on_result)
@@ -127,3 +180,8 @@ class Dispatcher:
             for one in members:
                 if not one.result.done():
                     one.result.set_exception(fault)
+
+
+def _lasts(item: ChunkItem) -> float:
+    """Until when a worker may still begin the item."""
+    return math.inf if item.deadline_ms is None else item.deadline_ms

@@ -30,7 +30,7 @@ HELLO = b"hello 42\n"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what was looked at, how it went ("missing" does no harm by itself), and what was seen or how to mend."""
+    """One check: what was looked at, how it went ("missing" alone does no harm), what was seen or how to mend it."""
 
     name: str
     state: Literal["ok", "missing", "broken"]

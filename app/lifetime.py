@@ -23,7 +23,8 @@ class Services:
 
 def services_over(queue: JobQueue, settings: Settings) -> Services:
     """The services on top of a queue that somebody else opened and closes."""
-    return Services(settings, queue, Dispatcher(queue, settings), Metrics())
+    metrics = Metrics()
+    return Services(settings, queue, Dispatcher(queue, settings, metrics.observe_cache), metrics)
 
 
 @asynccontextmanager

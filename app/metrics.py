@@ -95,6 +95,8 @@ class Metrics:
         if result.status == "error":
             self._faults.labels(result.fault.code if result.fault else "grader").inc()
             return
+        if result.cached:
+            return  # Counted as answered; what it took to find out was counted when it was found.
         self._grade.labels(kind).observe(result.grade_s)
         self._wait.labels(queue).observe(result.queue_s)
         for name, score in result.scores.items():
@@ -105,6 +107,10 @@ class Metrics:
             if test["outcome"] != "skipped":
                 self._runs.labels(language, test["outcome"]).inc()
                 self._run_seconds.labels(language).observe(test["time_s"])
+
+    def observe_cache(self, found: str) -> None:
+        """Record one look-up: "hit", "shared" (an equal item is under way) or "miss"."""
+        self._cache.labels(found).inc()
 
     def observe_http(self, route: str, status: int, seconds: float) -> None:
         """Record one request; `route` is a path template, never a path."""

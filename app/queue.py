@@ -17,6 +17,7 @@ class QueueState:
     depth: int  # Items waiting.
     oldest_s: float  # Age of the chunk that waits longest.
     workers: int  # Workers that gave a sign of life within a lease.
+    isolation: tuple[str, ...] = ()  # What its workers run programs behind; empty where none are run.
 
 
 class JobQueue(Protocol):

@@ -107,7 +107,10 @@ async def readyz(request: Request) -> Response:
         states = await services(request).queue.state()
         checks["store"] = {"ok": True}
         for name in QUEUES:
-            checks[f"{name}_workers"] = {"ok": states[name].workers > 0, "workers": states[name].workers}
+            state = states[name]
+            checks[f"{name}_workers"] = {"ok": state.workers > 0, "workers": state.workers}
+            if state.isolation:
+                checks[f"{name}_workers"]["isolation"] = state.isolation
     except StoreUnavailable as fault:
         checks["store"] = {"ok": False, "message": fault.message}
     ready = all(check["ok"] for check in checks.values())

@@ -120,13 +120,19 @@ _STATE = (
     + """
 local out = {}
 for i = 1, #ARGV do
-  local queued, sizes, workers = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+  local queued, sizes = KEYS[3 * i - 1], KEYS[3 * i]
+  local workers = redis.call('ZRANGEBYSCORE', KEYS[3 * i + 1], now, '+inf')
   local depth = 0
   for _, size in ipairs(redis.call('HVALS', sizes)) do depth = depth + size end
   local oldest = redis.call('ZRANGE', queued, 0, 0, 'WITHSCORES')
   local age = 0
   if oldest[2] then age = now - tonumber(oldest[2]) end
-  out[i] = {depth, age, redis.call('ZCOUNT', workers, now, '+inf')}
+  local infos = {}
+  for _, name in ipairs(workers) do
+    local info = redis.call('HGET', KEYS[1], name)
+    if info then infos[#infos + 1] = info end
+  end
+  out[i] = {depth, age, workers, infos}
 end
 return out
 """
@@ -370,33 +376,27 @@ class RqQueue:
         except RedisError as error:
             raise _unavailable(error) from error
         return {
-            queue: QueueState(depth=max(int(depth), 0), oldest_s=int(age_ms) / 1000, workers=int(workers))
-            for queue, (depth, age_ms, workers) in zip(QUEUES, rows, strict=True)
+            queue: QueueState(
+                depth=int(depth),
+                oldest_s=int(age_ms) / 1000,
+                workers=len(workers),
+                isolation=tuple(sorted({info["isolation"] for info in map(json.loads, infos) if "isolation" in info})),
+            )
+            for queue, (depth, age_ms, workers, infos) in zip(QUEUES, rows, strict=True)
         }
 
     def _read_state(self) -> Any:
-        keys = []
+        keys = [self._keys.info]
         for queue in QUEUES:
             keys += [self._keys.queued(queue), self._keys.sizes(queue), self._keys.workers(queue)]
         rows = self._state(keys=keys, args=list(QUEUES))
         for queue, row in zip(QUEUES, rows, strict=True):
-            self._workers_seen[queue] = max(int(row[2]), 1)
+            self._workers_seen[queue] = max(len(row[2]), 1)
         return rows
 
     def workers(self, queue: str) -> int:
         """See JobQueue."""
         return self._workers_seen[queue]
-
-    async def worker_info(self) -> dict[str, dict[str, Any]]:
-        """What each live worker said of itself (queue, isolation, languages, version).
-
-        Raises: StoreUnavailable.
-        """
-        try:
-            rows = await self._in_thread(self._redis.hgetall, self._keys.info)
-        except RedisError as error:
-            raise _unavailable(error) from error
-        return {name.decode(): json.loads(text) for name, text in rows.items()}
 
     # The reaper.
 

@@ -81,15 +81,18 @@ def _greet(settings: Settings, console: Console, stop: threading.Event) -> None:
     with httpx.Client(base_url=url, headers=headers, timeout=5, trust_env=False) as client:
         for _ in range(int(READY_S / 0.1)):
             with contextlib.suppress(httpx.HTTPError):
-                if client.get("/readyz").status_code == 200:
+                ready = client.get("/readyz")
+                if ready.status_code == 200:
                     break
             if stop.wait(0.1):
                 return
         else:
             console.print("[red]not ready[/]: see the log lines above and `touchstone doctor`")
             return
+    isolation = " and ".join(ready.json()["checks"]["code_workers"].get("isolation", []))
     auth = " -H 'Authorization: Bearer KEY'" if key else ""
     console.print(f"Touchstone is ready on {url}  (docs: {url}/docs, metrics: {url}/metrics)", soft_wrap=True)
+    console.print(f"Code runs behind {isolation}.", soft_wrap=True)
     console.print("Try it:", soft_wrap=True)
     console.print(
         f"""  curl -s {url}/v1/grade{auth} -H 'Content-Type: application/json' -d '{EXAMPLE}'""",

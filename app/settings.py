@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 4
     """Items of a code chunk at most."""
 
+    cache_bytes_max: Annotated[int, Field(ge=0)] = 256 * MIB
+    """Size of the verdict cache of each API process; 0 switches it off."""
+    cache_ttl_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
+    """Seconds a verdict is kept in the cache."""
+
     lease_s: Annotated[float, Field(ge=1, le=600)] = 9.0
     """Seconds without a sign of life after which a worker's chunk is given to another."""
     deliveries_max: Annotated[int, Field(ge=1, le=10)] = 3

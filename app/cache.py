@@ -1,0 +1,59 @@
+"""Verdicts already found: exact, bounded, and only of what would come out the same again.
+
+GRPO groups repeat answers, and a retried request repeats everything. The key is a digest of the grader version and of
+all that grading looks at, so an equal key means an equal item. What depends on the machine's mood (time and memory
+limits, the undecided) and what was our fault is never kept.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import replace
+
+from cachetools import TTLCache
+
+from app import version
+from app.chunk import ChunkItem, ItemResult
+
+_MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "undecided"})
+
+
+def key_of(item: ChunkItem) -> bytes:
+    """A digest of everything a verdict on the item depends on; its deadline is not among that."""
+    seen = [item.completion, item.prompt, item.task, item.components, item.explain]
+    text = json.dumps(seen, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(version.GRADER.encode() + b"\0" + text.encode("utf-8", "surrogatepass")).digest()
+
+
+class VerdictCache:
+    """Results by key. For one event loop, not for several threads.
+
+    Args:
+        bytes_max: of the results' JSON, about; the least recently used go first. 0 keeps nothing.
+        ttl_s: seconds a result is kept.
+    """
+
+    def __init__(self, bytes_max: int, ttl_s: float) -> None:
+        self._results: TTLCache[bytes, tuple[int, ItemResult]] = TTLCache(
+            bytes_max, ttl_s, timer=time.monotonic, getsizeof=lambda entry: entry[0]
+        )
+        self._bytes_max = bytes_max
+
+    def get(self, key: bytes) -> ItemResult | None:
+        """The result kept for a key, with nothing waited and nothing graded."""
+        entry = self._results.get(key)
+        return None if entry is None else replace(entry[1], queue_s=0.0, grade_s=0.0, cached=True)
+
+    def put(self, key: bytes, result: ItemResult) -> None:
+        """Keep a result, if it would come out the same again."""
+        if result.status == "error" or _is_moody(result):
+            return
+        size = 256 + len(result.to_text())
+        if size <= self._bytes_max:
+            self._results[key] = (size, result)
+
+
+def _is_moody(result: ItemResult) -> bool:
+    verdict = result.verdict or {}
+    tests = verdict.get("tests", {}).get("results", ())
+    return verdict.get("reason") in _MOODY or any(test["outcome"] in _MOODY for test in tests)
