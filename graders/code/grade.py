@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
+from graders.code.appended import Appended
 from graders.code.asserts import NeedsOneProcess, run_tests
 from graders.code.calls import DoesNotCompile, run_calls
 from graders.code.cases import by_rule, run_cases
@@ -89,6 +90,8 @@ class CodeGrader:
         self, task: CodeTask, tests: AssertTests | UnittestTests, extracted: Extracted, limits: Limits
     ) -> Verdict:
         """Run trusted Python tests by value; what cannot go so, in one process."""
+        if extracted.language != "python":
+            return self._run_appended(task, tests, extracted, limits)
         entry = tests.entry_point if isinstance(tests, AssertTests) else None
         start = {"kind": tests.kind, "source": tests.source, "entry": entry}
 
@@ -108,6 +111,19 @@ class CodeGrader:
         with self._open(one_process(extracted.code)) as together:
             finding = run_tests(together, None, start, limits, plan_for)
         return replace(self._verdict(extracted, finding.plan, finding.results), integrity="weak")
+
+    def _run_appended(
+        self, task: CodeTask, tests: AssertTests | UnittestTests, extracted: Extracted, limits: Limits
+    ) -> Verdict:
+        """Run test code of another language together with the candidate."""
+        if isinstance(tests, UnittestTests):
+            raise TaskInvalid("unsupported", "unittest modules are Python")
+        if task.require_integrity:
+            raise TaskInvalid("unsupported", f"asserts in {extracted.language} share the candidate's process")
+        appended = Appended(extracted.language, extracted.code, tests.source)
+        with self._open(appended.program) as candidate:
+            result = appended.run(candidate, limits)
+        return replace(self._verdict(extracted, Plan(task, [1.0]), {0: result}), integrity="weak")
 
     def _open(self, program: Program) -> AbstractContextManager[Candidate]:
         return _Compiled(self._runner, program)
