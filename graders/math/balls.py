@@ -14,10 +14,11 @@ import flint
 from flint import acb, arb, fmpq
 
 from graders.math.exact import NotRational, Undefined, value
-from graders.math.tree import Node, operations
+from graders.math.tree import Node, operations, series_allowed
 
 PRECISION_LOCK = threading.RLock()
-TERMS_MAX = 2_000
+TERMS_MAX = 400
+_NESTED_TERMS_MAX = 60
 Ball = arb | acb
 
 
@@ -287,11 +288,14 @@ def _series(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[B
     if isinstance(first, acb) or isinstance(last, acb):
         raise NoBall("bounds")
     start, stop = first.unique_fmpz(), last.unique_fmpz()
-    if start is None or stop is None or stop - start > TERMS_MAX or sum(1 for name in env if name.startswith("∑")) > 1:
+    nested = any(name.startswith("∑") for name in env)
+    if start is None or stop is None or stop - start > (_NESTED_TERMS_MAX if nested else TERMS_MAX):
+        raise NoBall("too many terms")
+    if not series_allowed(int(stop - start) + 1, body):
         raise NoBall("too many terms")
     total: Ball = arb(0 if node.op == "sum" else 1)
     inner = dict(env)
-    inner["∑" + str(len(env))] = arb(0)  # Counts the nesting, so that sums of sums of sums are refused.
+    inner["∑"] = arb(0)  # Marks what is inside of a sum, which bounds the sums inside of it more tightly.
     for n in range(int(start), int(stop) + 1):
         inner[variable.value] = arb(n)
         term = ball(body, inner, unknown)

@@ -5,10 +5,11 @@ Not covered: irrational numbers (balls.py), variables (field.py).
 
 from flint import fmpq, fmpz
 
-from graders.math.tree import Node
+from graders.math.tree import Node, series_allowed
 
 BITS_MAX = 20_000
 TERMS_MAX = 2_000
+_NESTED_TERMS_MAX = 60
 _ZERO = fmpq(0)
 
 
@@ -204,7 +205,7 @@ def _series(node: Node, bound: dict[str, fmpq]) -> fmpq:
     first, last = value(low, bound), value(high, bound)
     if first.q != 1 or last.q != 1 or last - first > TERMS_MAX:
         raise NotRational
-    if len(bound) > 2:
+    if not series_allowed(int((last - first).p) + 1, body) or (bound and last - first > _NESTED_TERMS_MAX):
         raise NotRational
     total = fmpq(0 if node.op == "sum" else 1)
     inner = dict(bound)

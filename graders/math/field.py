@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from graders.math.exact import Undefined
-from graders.math.tree import Node
+from graders.math.tree import Node, series_allowed
 
 PRIMES = (2**61 - 1, 2**61 - 31)
 TERMS_MAX = 400
@@ -86,7 +86,7 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
     if op in ("sum", "prod"):
         variable, low, high, body = node.args
         first, last = _integer(low, bound), _integer(high, bound)
-        if last - first > TERMS_MAX or len(bound) > 12:
+        if last - first > TERMS_MAX or not series_allowed(last - first + 1, body) or len(bound) > 12:
             raise NotRationalFunction
         inner = dict(bound)
         total = 0 if op == "sum" else 1

@@ -222,6 +222,8 @@ _MEASURES = frozenset(("pct", "deg", "qty"))
 
 
 def _significant(value: fmpq, places: int) -> int:
+    if places > 1000:
+        return places  # Near enough for a rule that asks for six.
     return len(str(abs(int((value * fmpq(10) ** places).p))).lstrip("0"))
 
 
@@ -455,6 +457,7 @@ def settled(node: Node) -> Node:
 def _matrix_value(node: Node) -> Node:
     """A sum or product of matrices and scalars carried out, where their shapes allow it and they are small."""
     total: Node | None = None
+    products = 0
     for arg in node.args:
         part = _matrix_value(arg) if arg.op in ("mul", "add") else arg
         if total is None:
@@ -483,8 +486,17 @@ def _matrix_value(node: Node) -> Node:
                 for i in range(rows)
                 for j in range(columns)
             ]
-            total = Node("matrix", tuple(sums), (rows, columns))
+            total = Node("matrix", tuple(_worked_out(cell) for cell in sums), (rows, columns))
+            products += 1
+            if products > 8 or (products > 2 and any(symbols(cell) for cell in total.args)):
+                return node
     return total if total is not None else node
+
+
+def _worked_out(cell: Node) -> Node:
+    """The cell as a number where it is a rational one, so that products of products stay small."""
+    number_value = rational_or_none(cell)
+    return cell if number_value is None else Node("num", (), number_value)
 
 
 def _signed(node: Node, upper: bool) -> Node:

@@ -25,7 +25,7 @@ from flint import acb, arb, fmpq
 from graders.math import field
 from graders.math.balls import Ball, NoBall, at_precision, ball
 from graders.math.exact import Undefined, rational
-from graders.math.tree import MINUS_ONE, Node, operations, symbols
+from graders.math.tree import BINDERS, MINUS_ONE, Node, operations, symbols
 
 Decision = tuple[bool | None, str]
 
@@ -77,9 +77,9 @@ def _undefined(gold: Node, answer: Node) -> Decision:
 
 def worth_asking(gold: Node, answer: Node) -> bool:
     """Whether symbolic mathematics may tell what no rung can: not towers of powers, whose size alone is the trouble."""
-    if (operations(gold) | operations(answer)) & {"int", "lim", "sum", "prod"}:
-        return True
-    return bool(symbols(gold) | symbols(answer)) and not _towering(gold) and not _towering(answer)
+    if _towering(gold) or _towering(answer):
+        return False
+    return bool(symbols(gold) | symbols(answer) or (operations(gold) | operations(answer)) & BINDERS)
 
 
 def _towering(node: Node) -> bool:

@@ -31,6 +31,7 @@ class Unreadable(Exception):
 
 
 TOKENS_MAX = 4000
+_NESTING_MAX = 12
 
 # Written so often as plain words that they are read as the command of the same meaning.
 FUNCTIONS = {
@@ -223,7 +224,11 @@ _CONTINUES = frozenset(
 )
 
 
-def _tokenize(text: str, start: int, end: int, out: list[Token], letters_only: bool, literal: bool) -> None:
+def _tokenize(
+    text: str, start: int, end: int, out: list[Token], letters_only: bool, literal: bool, nesting: int = 0
+) -> None:
+    if nesting > _NESTING_MAX:
+        raise Unreadable("text inside of text")
     spaced = False
     covered = start
     depth = 0
@@ -266,7 +271,7 @@ def _tokenize(text: str, start: int, end: int, out: list[Token], letters_only: b
                 region = _group(text, match.end(), end)
                 if region is not None:
                     inner_start, inner_end, covered = region
-                    _text_group(text, body, inner_start, inner_end, out, spaced)
+                    _text_group(text, body, inner_start, inner_end, out, spaced, nesting + 1)
                     spaced = False
                     continue
                 if len(out) > TOKENS_MAX:
@@ -311,7 +316,9 @@ def _group(text: str, at: int, end: int) -> tuple[int, int, int] | None:
 _FORMULA = re.compile(r"[\^=]|\d\s?[a-zA-Z](?![a-zA-Z])(?!\s*$)|[-+*(]\s*\d*[a-z](?![a-z])")
 
 
-def _text_group(text: str, command: str, start: int, end: int, out: list[Token], spaced: bool) -> None:
+def _text_group(
+    text: str, command: str, start: int, end: int, out: list[Token], spaced: bool, nesting: int
+) -> None:
     """The content of \\text{...} and its kin: words stay words, a lone letter in a maths font is a variable."""
     inner = text[start:end].strip()
     if command.startswith("\\operatorname") or command == "\\mathop":
@@ -327,10 +334,10 @@ def _text_group(text: str, command: str, start: int, end: int, out: list[Token],
             out.append(Token("cmd", FUNCTIONS[inner], spaced))
             return
         if "\\" in inner and " " not in inner:
-            _tokenize(text, start, end, out, True, False)
+            _tokenize(text, start, end, out, True, False, nesting)
             return
     before = len(out)
-    _tokenize(text, start, end, out, False, _FORMULA.search(inner) is None)
+    _tokenize(text, start, end, out, False, _FORMULA.search(inner) is None, nesting)
     if spaced and len(out) > before:
         out[before] = out[before]._replace(spaced=True)
 

@@ -108,6 +108,29 @@ def operations(node: Node) -> frozenset[str]:
     return frozenset(found)
 
 
+SERIES_WORK_MAX = 20_000
+_NESTED_TERMS_MAX = 60
+
+
+def series_allowed(terms: int, body: Node) -> bool:
+    """Whether a sum or product may be carried out term by term: a bound on terms times operations, nested ones too."""
+    if terms <= 0:
+        return True
+    size = 0
+    stack = [(body, 0)]
+    while stack:
+        top, nesting = stack.pop()
+        size += _NESTED_TERMS_MAX**nesting
+        if top.op in BINDERS:
+            nesting += 1
+            if nesting > 1 or terms > _NESTED_TERMS_MAX:
+                return False
+        if size * terms > SERIES_WORK_MAX:
+            return False
+        stack.extend((arg, nesting) for arg in top.args)
+    return True
+
+
 def renamed(node: Node, names: dict[str, str]) -> Node:
     """The tree with its variables renamed."""
     if node.op == "sym":
