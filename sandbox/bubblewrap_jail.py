@@ -165,6 +165,7 @@ class BubblewrapJail:
         self._cgroup = JailCgroup.make(f"touchstone-{os.getpid()}-{number}", memory_bytes)
         ours, theirs = socket.socketpair()
         self._sock = ours
+        self._spoke = False
         with ExitStack() as stack:
             stack.callback(theirs.close)
             command = _Command(stack)
@@ -219,9 +220,13 @@ class BubblewrapJail:
             raise
         except OSError as error:
             raise JailLost(f"{self._name}: {error}") from error
-        if not data:
-            raise JailLost(f"{self._name} ended: {self.complaints()}")
-        return data
+        if data:
+            self._spoke = True
+            return data
+        complaints = self.complaints()
+        if not self._spoke:  # It never came up: say what the host must change.
+            raise JailUnavailable(f"bubblewrap fails: {complaints or 'no message'}; {explain_refusal(complaints)}")
+        raise JailLost(f"{self._name} ended: {complaints}")
 
     def complaints(self) -> str:
         """See jail.Jail."""

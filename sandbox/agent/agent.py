@@ -516,7 +516,11 @@ class Agent:
         except BlockingIOError:
             return
         except ConnectionResetError:
-            message = b""
+            # Our word to it came too late to be read; its report lies behind the error.
+            try:
+                message = run.status.recv(_STATUS.size, socket.MSG_DONTWAIT)
+            except OSError:
+                message = b""
         for fd, drain in ((run.stdout_fd, self._on_stdout), (run.stderr_fd, self._on_stderr)):
             # All writers are dead, so this ends; the cap on rounds holds should one have escaped.
             for _ in range(64):

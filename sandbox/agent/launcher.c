@@ -483,6 +483,9 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
         struct pollfd polled[2] = {{deaths, POLLIN, 0}, {status_fd, POLLIN, 0}};
         if (ppoll(polled, 2, &wait, NULL) <= 0) continue;
         if (polled[1].revents) { /* A message means "kill", an end of file that the agent is gone: the same to us. */
+            char word[16]; /* Read, since a socket closed with words unread resets the other end, report and all. */
+            while (recv(status_fd, word, sizeof word, MSG_DONTWAIT) > 0) {
+            }
             result.reason = REASON_ASKED;
             break;
         }
@@ -525,6 +528,9 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
             result.reason = REASON_COLLECT;
             result.error = errno;
         }
+    }
+    char late[16]; /* As above: the agent may have asked in the meantime. */
+    while (recv(status_fd, late, sizeof late, MSG_DONTWAIT) > 0) {
     }
     report(status_fd, &result);
     _exit(0);
