@@ -12,7 +12,7 @@ to decide is UNDECIDED; a reference that cannot be read is TaskInvalid; a child 
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import gcd
 from threading import Lock
@@ -45,15 +45,15 @@ class Reference:
 
     Args:
         text: as given, without the box or dollar signs around it.
-        tight: the same without layout.
         tree: what it says, or None when it is words.
         letter: the capital letter it is, when it is the label of an option.
+        integer: its value, when it is a plain integer.
     """
 
     text: str
-    tight: str
     tree: Node | None
     letter: str | None = None
+    integer: int | None = None
 
 
 _LETTER = re.compile(r"\s*(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*[\(\[]?\s*([A-J])\s*[\)\]]?\s*[.:]?\s*\}?\s*\.?\s*")
@@ -109,18 +109,19 @@ def read_reference(given: str) -> Reference:
         raise TaskInvalid("empty_reference", "the reference answer is empty")
     if len(shown) > REFERENCE_CHARS_MAX:
         raise TaskInvalid("reference_too_long", f"the reference answer is longer than {REFERENCE_CHARS_MAX} characters")
-    tight = text.tight(shown)
+    if _INTEGER.fullmatch(shown):
+        return Reference(shown, _tree_or_none(shown), None, int(shown))
     letter = _LETTER.fullmatch(shown)
     if letter is not None:
-        return Reference(shown, tight, _tree_or_none(shown), letter.group(1))
+        return Reference(shown, _tree_or_none(shown), letter.group(1))
     labelled = _LETTER_AND_TEXT.fullmatch(shown)
     if labelled is not None:
         name = next(group for group in labelled.groups()[:3] if group)
-        return Reference(shown, tight, None, name)
+        return Reference(shown, None, name)
     read = _tree_or_none(shown)
     if read is None and not text.sensible(shown):
         raise TaskInvalid("unreadable_reference", "the reference answer is neither readable mathematics nor words")
-    return Reference(shown, tight, read)
+    return Reference(shown, read)
 
 
 def _tree_or_none(shown: str) -> Node | None:
@@ -256,7 +257,18 @@ class MathGrader:
             answer = repaired(span.narrow)
         given = _cut(answer)
         words_only = reference.tree is None
-        denied = text.DENIALS.search(answer) or text.OPEN.search(answer) or _retracted(span)
+        retracted = _retracted(span)
+        if not retracted and answer == reference.text and task.require_form is None and not prompt:
+            explain = _explain(reference, answer, reference.tree)
+            return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", given, explain=explain)
+        if reference.integer is not None and not retracted and _INTEGER.fullmatch(answer) and task.tolerance is None:
+            # Two plain integers, which is most of what is ever asked: nothing else can be meant.
+            explain = _explain(reference, answer, None)
+            if int(answer) != reference.integer:
+                return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=given, explain=explain)
+            if task.require_form is None:
+                return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "rational", given, explain=explain)
+        denied = retracted or _WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer))
         if denied and (words_only or not text.DENIALS.search(reference.text)):
             if not (words_only and text.same(reference.text, answer)):
                 return Verdict(
@@ -283,10 +295,10 @@ class MathGrader:
         self, task: MathTask, reference: Reference, answer: str, span: Span, prompt: str
     ) -> tuple[Found | None, Node | None]:
         """The finding and the tree it was about; a finding of None means that the answer cannot be read."""
-        if text.tight(answer) == reference.tight:
-            return Found(True, "text"), reference.tree
         gold = reference.tree
         if gold is None:
+            if text.tight(answer) == text.tight(reference.text):
+                return Found(True, "text"), None
             return Found(text.same(reference.text, answer) or text.says(reference.text, answer, prompt), "text"), None
         asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))
         shown = answer + _tail(span)
@@ -294,12 +306,14 @@ class MathGrader:
         if read is None and shown is not answer:
             read = _tree_or_none(answer)
         if read is None:
-            if text.same(reference.text, answer):
+            if text.tight(answer) == text.tight(reference.text) or text.same(reference.text, answer):
                 return Found(True, "text"), None
             return (Found(False, "text"), None) if gold.op == "special" else (None, None)
         found = asker.decide(gold, read)
         if found.equal:
             return found, read
+        if text.tight(answer) == text.tight(reference.text):
+            return Found(True, "text"), read
         for other_gold, other in _other_readings(reference, gold, shown, read):
             second = asker.decide(other_gold, other)
             if second.equal:
@@ -314,6 +328,11 @@ def _prose(line: str, reference: Reference) -> bool:
     return text.DENIALS.search(line) is not None or _STATES.search(line) is not None or _tree_or_none(line) is None
 
 
+# What every denial and hedge has: a word outside of commands, a text command, a question mark, another script.
+_WORDY = re.compile(
+    r"(?<![\\A-Za-z])[A-Za-z]{2}|\\(?:text|mathrm|mbox|not|neg|lnot|x?cancel|bcancel|sout|st)|[?’\u0100-\uffff]"
+)
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _STATES = re.compile(r"(?<![\\A-Za-z])(?:is|are|equals|gives|was|est|ist|es|son|sont)(?![A-Za-z])")
 
 
@@ -335,7 +354,7 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
     if read is None or reference.tree is None:
         return False
     tight = text.tight(answer)
-    if tight == reference.tight or len(tight) < 3 or tight not in text.tight(prompt[:20_000]):
+    if tight == text.tight(reference.text) or len(tight) < 3 or tight not in text.tight(prompt[:20_000]):
         return False
     fraction = _FRACTION.fullmatch(tight)
     if fraction is not None:
@@ -433,11 +452,37 @@ def _cut(given: str | None) -> str | None:
     return None if given is None else given[:EXPLAIN_CHARS_MAX]
 
 
-def _explain(reference: Reference, answer: str, read: Node | None) -> dict[str, JsonValue]:
-    return {
-        "expected": reference.text[:EXPLAIN_CHARS_MAX],
-        "answer_normal": (tree.text(read) if read is not None else answer)[:EXPLAIN_CHARS_MAX],
-        "expected_normal": (tree.text(reference.tree) if reference.tree is not None else reference.text)[
-            :EXPLAIN_CHARS_MAX
-        ],
-    }
+class _Explain(Mapping[str, JsonValue]):
+    """What `explain` holds, rendered when it is read: most requests never do."""
+
+    __slots__ = ("_answer", "_read", "_reference")
+    _KEYS = ("expected", "answer_normal", "expected_normal")
+
+    def __init__(self, reference: Reference, answer: str, read: Node | None) -> None:
+        self._reference = reference
+        self._answer = answer
+        self._read = read
+
+    def __getitem__(self, key: str) -> JsonValue:
+        if key == "expected":
+            return self._reference.text[:EXPLAIN_CHARS_MAX]
+        if key == "answer_normal":
+            shown = tree.text(self._read) if self._read is not None else self._answer
+            return shown[:EXPLAIN_CHARS_MAX]
+        if key == "expected_normal":
+            gold = self._reference.tree
+            return (tree.text(gold) if gold is not None else self._reference.text)[:EXPLAIN_CHARS_MAX]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._KEYS)
+
+    def __len__(self) -> int:
+        return len(self._KEYS)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def _explain(reference: Reference, answer: str, read: Node | None) -> Mapping[str, JsonValue]:
+    return _Explain(reference, answer, read)

@@ -83,7 +83,12 @@ class Asker:
         renaming = self._renaming(gold, answer)
         if renaming is not None:
             return renaming
-        if self.residue is not None and method != "dots" and rungs.worth_asking(gold, answer):
+        if (
+            self.residue is not None
+            and "pm" not in operations(gold) | operations(answer)
+            and method != "dots"
+            and rungs.worth_asking(gold, answer)
+        ):
             return Found(self.residue(gold, answer), "residue")
         return Found(None, method)
 
@@ -206,15 +211,17 @@ class Asker:
             return Found(True, "structure")
         if depth > 12:
             return Found(None, "too_deep")
-        if gold.op in NUMBER_OPS and answer.op in NUMBER_OPS and gold.op != "pm" and gold.op != "ratio":
-            if "pm" not in operations(gold) and "pm" not in operations(answer):
-                return self.scalar(gold, answer)
+        if gold.op in _SCALARS and answer.op in _SCALARS:
+            found = self.scalar(gold, answer)
+            if found.equal is not None or not ("pm" in operations(gold) or "pm" in operations(answer)):
+                return found  # No rung decides anything about a plus-minus sign.
         gold, answer = settled(gold), settled(answer)
         if answer.op == "rel" and not labelled(answer).consistent:
             return HEDGED
         return _KINDS.get(gold.op, _number)(self, gold, answer, depth)
 
 
+_SCALARS = NUMBER_OPS - {"pm", "ratio"}
 _MEASURES = frozenset(("pct", "deg", "qty"))
 
 

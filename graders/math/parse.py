@@ -53,6 +53,7 @@ _ACCENTS = {
 _MATRICES = frozenset("matrix pmatrix bmatrix Bmatrix smallmatrix array vmatrix Vmatrix".split())
 _FUNCTION_LETTERS = frozenset("fghFGHPp")
 _DOTS = frozenset(("dots", "ldots", "cdots", "...", "vdots", "ddots", "dotsc", "dotsb"))
+_CURRENCY = frozenset(("\\$", "€", "£", "¥", "₹"))
 _STARTS = frozenset(("(", "{", "\\{"))
 
 
@@ -133,6 +134,9 @@ def _unstacked(text: str) -> str:
 
 def _phrase(tokens: list[Token]) -> Node | None:
     """An answer that is nothing but words, when the words name something."""
+    first = tokens[0].kind
+    if first != "word" and first != "letter":
+        return None
     if any(token.kind not in ("word", "letter") and token.text not in ("'", ",", "!") for token in tokens[:-1]):
         return None
     if all(token.kind == "letter" and not token.literal for token in tokens[:-1]):
@@ -559,6 +563,9 @@ class _Parser:
                 if text == "^":
                     left = self.postfix(left)
                     continue
+                if text in _CURRENCY and left.op in ("num", "dec"):
+                    self.next()
+                    return Node("qty", (left,), units.lookup(units.SYMBOLS[text.lstrip("\\")]) or "")
                 return left
             if kind == "letter":
                 if text == "d" and self.in_integral and self.peek().kind in ("letter", "cmd"):
@@ -999,7 +1006,7 @@ class _Parser:
                 return self.set_braces("\\}")
             if text in ("|", "\\|", "||"):
                 return self.absolute(text)
-            if text in ("\\$", "€", "£", "¥", "₹"):
+            if text in _CURRENCY:
                 self.next()
                 value = self.factor()
                 return Node("qty", (value,), units.lookup(units.SYMBOLS[text.lstrip("\\")]) or "")

@@ -66,13 +66,19 @@ _SHORT_WORDS = frozenset(
     " two six ten row we let now she he DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor let set via had".split()
 )
 
-_SPACING = (
-    r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|middle)(?![A-Za-z])\s*\.?(?![0-9])"
-    r"|\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|thinspace|negthinspace|rm|bf|it|sf|tt|cal"
-    r"|normalfont|mathstrut|strut|hfill|noindent|enspace|nobreak|allowbreak|protect|nonumber|notag|boldmath"
-    r"|footnotesize|small|large|Large|LARGE|huge|Huge|tiny|normalsize|centering|par)(?![A-Za-z])"
-    r"|\\[hv]space\*?\{[^{}]{0,20}\}|\\(?:color|textcolor|label|tag|phantom|hphantom|vphantom)\*?\{[^{}]{0,40}\}"
+_SPACING_COMMANDS = frozenset(
+    "\\displaystyle \\textstyle \\scriptstyle \\limits \\nolimits \\thinspace \\negthinspace \\rm \\bf \\it \\sf \\tt \\cal"
+    " \\normalfont \\mathstrut \\strut \\hfill \\noindent \\enspace \\nobreak \\allowbreak \\protect \\nonumber \\notag"
+    " \\boldmath \\footnotesize \\small \\large \\Large \\LARGE \\huge \\Huge \\tiny \\normalsize \\centering \\par".split()
 )
+_FENCES = frozenset(
+    "\\left \\right \\big \\Big \\bigg \\Bigg \\bigl \\bigr \\Bigl \\Bigr \\biggl \\biggr \\Biggl \\Biggr \\middle".split()
+)
+# Commands whose argument is layout too.
+_LAYOUT = frozenset(
+    "\\hspace \\vspace \\hspace* \\color \\textcolor \\label \\tag \\tag* \\phantom \\hphantom \\vphantom".split()
+)
+_SPACING_OPS = frozenset(("\\,", "\\;", "\\:", "\\!", "\\>", "\\/", "\\ ", "\\(", "\\)", "\\[", "\\]", "\\\n", "\\\t"))
 _NUM = (
     r"[1-9][0-9]{0,2}(?:(?:,\\[!,]?[ ]?|,|\{,\}(?:\\!)?|\\[,; ]|[ ~])[0-9]{3})+(?![0-9]|,[0-9])(?:\.[0-9]+)?"
     r"|[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,9}(?![A-Za-z0-9])"
@@ -81,12 +87,11 @@ _NUM = (
     r"|[0-9]+\.[0-9]+(?:\s?(?:\.\.\.|\\[lc]?dots(?![A-Za-z])))?|\.[0-9]+|[0-9]+\.(?![0-9.])|[0-9]+"
 )
 _TOKEN = re.compile(
-    rf"(?P<space>(?:[\s~$\x00\"]+|\\[,;:!>/ ]|\\[()\[\]]|{_SPACING})+)"
+    r"(?P<space>[\s~$\x00\"]+)"
     rf"|(?P<num>{_NUM})"
-    r"|(?P<quad>\\q?quad(?![A-Za-z]))"
     r"|(?P<word>[A-Za-z]+|[^\W\d_]+)"
     r"|(?P<cmd>\\[A-Za-z]+\*?)"
-    r"|(?P<op>\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
+    r"|(?P<op>[(){}\[\],^_/;:%](?!-)|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
     re.DOTALL,
 )
 _TEXT_COMMANDS = frozenset(
@@ -230,12 +235,11 @@ def _tokenize(
     if nesting > _NESTING_MAX:
         raise Unreadable("text inside of text")
     spaced = False
-    covered = start
+    covered = 0
     depth = 0
     append = out.append
     for match in _TOKEN.finditer(text, start, end):
-        at = match.start()
-        if at < covered:
+        if covered and match.start() < covered:
             continue
         kind = match.lastgroup
         if kind == "space":
@@ -243,6 +247,9 @@ def _tokenize(
             continue
         body = match.group()
         if kind == "op":
+            if body in _SPACING_OPS:
+                spaced = True
+                continue
             if body in "([" or body == "\\{":
                 depth += 1
             elif body in ")]" or body == "\\}":
@@ -263,10 +270,26 @@ def _tokenize(
                 append(Token("word", body, spaced, True))
             else:
                 _letters(body, spaced, out, letters_only, text[match.end() : match.end() + 1])
-        elif kind == "quad":
-            if depth == 0 and out and not literal:
-                append(Token("op", "quad", True))
         else:
+            if body in _FENCES:
+                # "\\left." and "\\right." stand for no bracket at all.
+                dot = _NO_BRACKET.match(text, match.end(), end)
+                covered = dot.end() if dot is not None else covered
+                spaced = True
+                continue
+            if body in _SPACING_COMMANDS:
+                spaced = True
+                continue
+            if body in ("\\quad", "\\qquad"):
+                if depth == 0 and out and not literal:
+                    append(Token("op", "quad", True))
+                spaced = True
+                continue
+            if body in _LAYOUT:
+                region = _group(text, match.end(), end)
+                covered = region[2] if region is not None else covered
+                spaced = True
+                continue
             if body in _TEXT_COMMANDS:
                 region = _group(text, match.end(), end)
                 if region is not None:
@@ -282,6 +305,9 @@ def _tokenize(
         spaced = False
         if len(out) > TOKENS_MAX:
             return
+
+
+_NO_BRACKET = re.compile(r"\s*\.(?![0-9])")
 
 
 def _thousands(body: str) -> bool:
@@ -316,9 +342,7 @@ def _group(text: str, at: int, end: int) -> tuple[int, int, int] | None:
 _FORMULA = re.compile(r"[\^=]|\d\s?[a-zA-Z](?![a-zA-Z])(?!\s*$)|[-+*(]\s*\d*[a-z](?![a-z])")
 
 
-def _text_group(
-    text: str, command: str, start: int, end: int, out: list[Token], spaced: bool, nesting: int
-) -> None:
+def _text_group(text: str, command: str, start: int, end: int, out: list[Token], spaced: bool, nesting: int) -> None:
     """The content of \\text{...} and its kin: words stay words, a lone letter in a maths font is a variable."""
     inner = text[start:end].strip()
     if command.startswith("\\operatorname") or command == "\\mathop":
