@@ -32,7 +32,7 @@ from sandbox.limits import MIB, Limits
 from sandbox.protocol import Frame
 from sandbox.run import Ended, Program, Run, RunOutcome
 from sandbox.session import Session, WardenLost
-from sandbox.staging import agent_digest, stage_agent, stage_header
+from sandbox.staging import agent_digest, default_cache, stage_agent, stage_header
 
 COMPILE_LIMITS = Limits(
     cpu_s=10.0, memory_bytes=2048 * MIB, output_bytes=256 * 1024, processes=128, file_bytes=256 * MIB
@@ -629,8 +629,8 @@ def open_runner(
         kind: "docker", "bubblewrap", or "auto": docker where an engine answers and has the image, else bubblewrap.
         jails: kept warm by this runner, at least 1.
         image: the image of docker jails.
-        run_dir: folder for caches, admission slots and leases; processes that share it share the host's slots. None
-            means a folder of this user's under the system's temporary folder.
+        run_dir: folder for admission slots and leases; processes that share it share the host's slots. None means a
+            folder of this user's under the system's temporary folder.
         cores: runs at once on this host; None means as many as the processors this process may use.
         memory_bytes: what each jail can give to a run.
         candidates_per_jail: after so many a jail is replaced.
@@ -693,8 +693,12 @@ def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:
     program = find_bubblewrap()
     if program is None:
         raise JailUnavailable("bubblewrap is missing: install the bubblewrap package, or use the docker sandbox")
-    cache = run_dir / "cache"
-    agent_folder = stage_agent(cache)
+    try:
+        cache = default_cache()
+        agent_folder = stage_agent(cache)
+    except (OSError, RuntimeError):  # A home that is not there or not ours to write to.
+        cache = run_dir / "cache"
+        agent_folder = stage_agent(cache)
     header_folder = stage_header(cache)
     toolchains = find_toolchains(os.environ)
     return lambda: BubblewrapJail(program, agent_folder, header_folder, toolchains, memory_bytes + _JAIL_OVERHEAD_BYTES)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox.errors import JailUnavailable
@@ -30,6 +31,11 @@ _BUILD_S = 120.0
 
 HEADER_STANDARDS = ("gnu++17", "gnu++20")
 HEADER_FLAGS = ("-O2", "-pipe")
+
+
+def default_cache() -> Path:
+    """Where this user's builds are kept: the cache folder that the desktop standard names."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "touchstone"
 
 
 def agent_digest() -> str:
@@ -104,20 +110,15 @@ def _build_agent(folder: Path) -> None:
 def _build_header(folder: Path) -> None:
     source = folder / "source.h"
     source.write_text("#include <bits/stdc++.h>\n")
-    for standard in HEADER_STANDARDS:
+
+    def build(standard: str) -> bool:
         to = folder / standard / "bits"
         to.mkdir(parents=True)
-        command = [
-            "g++",
-            f"-std={standard}",
-            *HEADER_FLAGS,
-            "-x",
-            "c++-header",
-            "-o",
-            str(to / "stdc++.h.gch"),
-            str(source),
-        ]
-        if not _succeeds(command):
+        output = str(to / "stdc++.h.gch")
+        return _succeeds(["g++", f"-std={standard}", *HEADER_FLAGS, "-x", "c++-header", "-o", output, str(source)])
+
+    with ThreadPoolExecutor(len(HEADER_STANDARDS)) as threads:
+        if not all(threads.map(build, HEADER_STANDARDS)):
             raise JailUnavailable("the C++ header does not precompile")
 
 
