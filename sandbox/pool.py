@@ -418,6 +418,7 @@ class PooledCandidate:
             self._talking = True
             try:
                 warm.session.start(self._placed, 0, run, bounded, talk=True)
+                warm.session.flush()
                 conversation = PooledConversation(warm.session, bounded)
                 try:
                     yield conversation

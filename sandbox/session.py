@@ -56,16 +56,31 @@ class Session:
         self._reader = FrameReader()
         self._writer = FrameWriter()
         self._frames: list[Frame] = []
+        self._prepared: list[bytes] = []
         self._outstanding = 0
 
     # ---- Frames ----
 
     def send(self, head: dict[str, Any], *body: bytes) -> None:
         """One frame to the agent. Raises: JailLost."""
+        self.prepare(head, *body)
+        self.flush()
+
+    def prepare(self, head: dict[str, Any], *body: bytes) -> None:
+        """One frame to the agent, to go out with the next flush: many small writes would cost more than the runs."""
         try:
-            self.jail.send(self._writer.encode(head, body), _SEND_S)
+            self._prepared.append(self._writer.encode(head, body))
         except FrameError as error:
             raise SandboxFault(str(error)) from error
+
+    def flush(self) -> None:
+        """Send what was prepared. Raises: JailLost."""
+        if not self._prepared:
+            return
+        data = b"".join(self._prepared)
+        self._prepared.clear()
+        try:
+            self.jail.send(data, _SEND_S)
         except JailLost:
             self.broken = True
             raise
@@ -75,6 +90,7 @@ class Session:
 
         Raises: TimeoutError; JailLost when the agent is gone, speaks out of turn, or reports that it cannot go on.
         """
+        self.flush()
         deadline = time.monotonic() + timeout_s
         while not self._frames:
             try:
@@ -129,13 +145,16 @@ class Session:
         return bool(self.expect("close", _SLACK_S).head["strangers"] == 0)
 
     def start(self, placed: Placed, number: int, run: Run, limits: Limits, talk: bool = False) -> None:
-        """Ask for a run; outcomes come in the order asked. Raises: SandboxFault, ValueError for a bad file name."""
+        """Ask for a run; outcomes come in the order asked. It begins with the next flush, at the latest when one waits.
+
+        Raises: SandboxFault; ValueError for a bad file name.
+        """
         files, body = _pack(run.files)
         language = placed.language
         spawner = placed.flavour() if language.zygote else "exec"
         head = self._command(placed, language.run, limits, spawner)
         head["argv"] += run.args
-        self.send(
+        self.prepare(
             {"do": "talk" if talk else "run", "n": number, "stdin": len(run.stdin), "files": files, **head},
             run.stdin,
             *body,

@@ -51,6 +51,8 @@ _REASONS = {0: "none", 1: "cpu", 2: "wall", 3: "memory", 4: "asked", 5: "collect
 _REQUEST_BYTES_MAX = 160 * 1024
 _PIPE_BYTES = 256 * 1024
 _READ_BYTES = 256 * 1024
+_PATIENT_S = 0.02
+_PATIENT_BYTES = 64 * 1024
 _OUTBOX_BYTES_MAX = 4 * 2**20  # Above this the agent stops reading from the candidate until the runner has caught up.
 _CHANNEL_BACKLOG_BYTES_MAX = 128 * 2**20  # Above this the channel is closed: the candidate does not read.
 _BACKSTOP_S = 3.0
@@ -137,6 +139,8 @@ class Agent:
         self._cache_bytes = 0
         self._folders = 0
         self._ended = False
+        self._flushed = 0.0
+        self._held_back = False  # Frames wait for their successors.
         self._wardens: list[int] = []  # Pidfds of those that have reported.
         self._oom_kills = read_oom_kills()
 
@@ -149,15 +153,18 @@ class Agent:
         self._spawner("plain")
         self._send({"done": "hello", "digest": digest(), **self._facts()})
         while not self._ended:
-            timeout = -1.0
-            if self._current is not None:
-                timeout = max(0.0, self._current.deadline - time.monotonic())
+            due = [self._current.deadline] if self._current is not None else []
+            if self._held_back:
+                due.append(self._flushed + _PATIENT_S)
+            timeout = max(0.0, min(due) - time.monotonic()) if due else -1.0
             for fd, events in self._epoll.poll(timeout):
                 handler = self._handlers.get(fd)
                 if handler is not None:
                     handler(events)
             if self._current is not None and time.monotonic() >= self._current.deadline:
                 self._on_deadline(self._current)
+            if self._held_back and time.monotonic() >= self._flushed + _PATIENT_S:
+                self._flush_now()
 
     def _watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
         self._epoll.register(fd, events)
@@ -178,10 +185,20 @@ class Agent:
         for frame in self._reader.feed(data):
             self._on_frame(frame)
 
-    def _send(self, head: dict[str, Any], *body: bytes) -> None:
+    def _send(self, head: dict[str, Any], *body: bytes, patient: bool = False) -> None:
+        """Send a frame; a patient one may wait a moment for its successors, as each write wakes three processes."""
         data = self._writer.encode(head, body)
         self._outbox.append(memoryview(data))
         self._outbox_bytes += len(data)
+        now = time.monotonic()
+        if patient and self._queue and self._outbox_bytes < _PATIENT_BYTES and now < self._flushed + _PATIENT_S:
+            self._held_back = True
+            return
+        self._flush_now()
+
+    def _flush_now(self) -> None:
+        self._flushed = time.monotonic()
+        self._held_back = False
         self._flush()
 
     def _flush(self) -> None:
@@ -302,7 +319,7 @@ class Agent:
         def finish(run: RunUnderWay, outcome: dict[str, Any]) -> None:
             if extra is not None:
                 shutil.rmtree(extra, ignore_errors=True)
-            self._send({"done": "run", "n": run.number, "outcome": outcome}, *run.stdout, *run.stderr)
+            self._send({"done": "run", "n": run.number, "outcome": outcome}, *run.stdout, *run.stderr, patient=True)
 
         if self._program_folder is None:
             raise ValueError("no program is open")
