@@ -42,7 +42,7 @@ async def grade_batch(
     ]
     results = await dispatcher.grade(items, timeout_s)
     reports = [
-        report(index, item, recipe, result)
+        report(index, item.id, item.metadata, recipe, result)
         for index, (item, recipe, result) in enumerate(zip(batch.items, recipes, results, strict=True))
     ]
     for item, (name, _), result in zip(batch.items, items, results, strict=True):
@@ -67,13 +67,15 @@ def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: 
     )
 
 
-def report(index: int, item: Item, recipe: Recipe, result: ItemResult) -> dict[str, Any]:
+def report(
+    index: int, item_id: str | None, metadata: dict[str, Any] | None, recipe: Recipe, result: ItemResult
+) -> dict[str, Any]:
     """One result in the contract's shape: the names of the components are the recipe's, whatever became of the item."""
     scores = {spec.name: _finite(result.scores.get(spec.name)) for spec in recipe.specs}
     terms = [Term(scores[spec.name], spec.weight, spec.gate) for spec in recipe.specs]
     row: dict[str, Any] = {
         "index": index,
-        "id": item.id,
+        "id": item_id,
         "status": result.status,
         "reward": reward(terms) if result.status == "graded" else None,
         "components": {spec.name: {"score": scores[spec.name], "weight": spec.weight} for spec in recipe.specs},
@@ -86,7 +88,7 @@ def report(index: int, item: Item, recipe: Recipe, result: ItemResult) -> dict[s
         row["fault"] = result.fault.as_json()
     row["timing"] = {"queue_s": result.queue_s, "grade_s": result.grade_s}
     row["cached"] = result.cached
-    row["metadata"] = item.metadata
+    row["metadata"] = metadata
     return row
 
 

@@ -18,6 +18,20 @@ VERSION = 1
 QUEUES = ("math", "code")
 """The closed list of queues; choice and plain format items go to "math"."""
 
+JOB_CHUNK = "job"
+"""How the ids of chunks begin that belong to a job; they travel in the queue's slow lane."""
+
+
+def lanes_of(queue: str) -> tuple[str, str]:
+    """A queue's two lanes, the first always served first: requests that wait, and jobs."""
+    return queue, f"{queue}-jobs"
+
+
+def lane_of(queue: str, delivery: str) -> str:
+    """The lane that a chunk, or a delivery of it, travels in."""
+    return lanes_of(queue)[delivery.startswith(JOB_CHUNK)]
+
+
 ANSWER_CHARACTERS_MAX = 2048
 
 
@@ -47,12 +61,18 @@ class ChunkItem:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items that travel together. `reply` is the stream their results go to."""
+    """Items that travel together.
+
+    Args:
+        reply: the stream their results go to: an API process's, or a job's log.
+        job: the record of the job they belong to (app.ledger); "" for a request that waits.
+    """
 
     id: str
     items: tuple[ChunkItem, ...]
     reply: str = ""
     submitted_ms: int = 0
+    job: str = ""
 
     def to_text(self) -> str:
         """The chunk as JSON."""

@@ -116,15 +116,23 @@ def problem_response(request: Request, error: Exception) -> Response:
     return Response(json.dumps(document.as_json()), status, headers, media_type="application/problem+json")
 
 
+def refuse_declared(request: Request, limit: int) -> None:
+    """Refuse a body whose declared length is over the limit, before reading any of it.
+
+    Raises: TooLarge.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"the body is over {limit} bytes")
+
+
 async def read_body(request: Request, settings: Settings) -> bytes:
     """The whole body, within its bounds of size and time.
 
     Raises: TooLarge, BodyTimeout; BadJson if it is empty.
     """
     limit = settings.body_bytes_max
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLarge(f"the body is over {limit} bytes")
+    refuse_declared(request, limit)
     body = bytearray()
 
     try:

@@ -33,6 +33,14 @@ class Forbidden(ServiceFault):
     """A key was given that is not one of the configured ones."""
 
 
+class NotFound(ServiceFault):
+    """No such job, or one that is no longer kept."""
+
+
+class KeyInUse(ServiceFault):
+    """A request with the same Idempotency-Key is under way."""
+
+
 class BodyTimeout(ServiceFault):
     """The client took too long to send its body."""
 
@@ -61,7 +69,9 @@ STATUS: dict[type[ServiceFault], int] = {
     BadJson: 400,
     Unauthorized: 401,
     Forbidden: 403,
+    NotFound: 404,
     BodyTimeout: 408,
+    KeyInUse: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
     Unprocessable: 422,

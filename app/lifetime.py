@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.dispatch import Dispatcher
+from app.ledger import Ledger
 from app.metrics import Metrics
 from app.queue import JobQueue
 from app.rq_queue import RqQueue
@@ -19,12 +20,15 @@ class Services:
     queue: JobQueue
     dispatcher: Dispatcher
     metrics: Metrics
+    ledger: Ledger | None
 
 
-def services_over(queue: JobQueue, settings: Settings) -> Services:
-    """The services on top of a queue that somebody else opened and closes."""
-    metrics = Metrics()
-    return Services(settings, queue, Dispatcher(queue, settings, metrics.observe_cache), metrics)
+def services_over(
+    queue: JobQueue, settings: Settings, metrics: Metrics | None = None, ledger: Ledger | None = None
+) -> Services:
+    """The services on top of a queue, and a ledger of jobs, that somebody else opened and closes."""
+    metrics = metrics or Metrics()
+    return Services(settings, queue, Dispatcher(queue, settings, metrics.observe_cache), metrics, ledger)
 
 
 @asynccontextmanager
@@ -35,5 +39,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     if settings.redis_url is None:
         raise ValueError("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
-    async with RqQueue(settings, settings.redis_url.get_secret_value()) as queue:
-        yield services_over(queue, settings)
+    url, metrics = settings.redis_url.get_secret_value(), Metrics()
+    async with RqQueue(settings, url) as queue, Ledger(settings, url, metrics) as ledger:
+        yield services_over(queue, settings, metrics, ledger)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app import version
 from app.edge import Edge, problem_response
 from app.errors import ServiceFault
+from app.job_routes import router as job_router
 from app.lifetime import Services, open_services
 from app.routes import router
 from app.settings import Settings
@@ -46,6 +47,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         exception_handlers={ServiceFault: as_problem, HTTPException: as_problem},
     )
     app.include_router(router)
+    app.include_router(job_router)
 
     def metrics() -> Any:
         opened: Services | None = getattr(app.state, "services", None)

@@ -196,7 +196,7 @@ def _local(settings: Settings) -> Iterator[Send]:
             ]
             answers = pool.map(_grade_text, texts, chunksize=1 if any(name == "code" for name, _ in texts) else 16)
             return [
-                report(index, item, recipe, ItemResult.from_text(answer))
+                report(index, item.id, item.metadata, recipe, ItemResult.from_text(answer))
                 for index, (item, recipe, answer) in enumerate(zip(batch.items, recipes, answers, strict=True))
             ]
 

@@ -46,7 +46,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from app.chunk import QUEUES, Chunk, ItemResult
+from app.chunk import QUEUES, Chunk, ItemResult, lane_of, lanes_of
 from app.errors import FAULT_CODES, QueueFull, StoreUnavailable
 from app.queue import OnResult, QueueState
 from app.settings import Settings
@@ -60,7 +60,7 @@ _SETTLED_TTL_S = 120
 
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-_ADMIT = (
+ADMIT = (
     _NOW
     + """
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -88,14 +88,41 @@ for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[i]) en
 return now
 """
 )
-_PUT = """
-for i = 2, #ARGV, 2 do
-  if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 and KEYS[2] ~= '' then
-    redis.call('XADD', KEYS[2], '*', 'c', KEYS[3], 'i', ARGV[i], 'r', ARGV[i + 1])
+_PUT = (
+    _NOW
+    + """
+local results, reply, job = KEYS[1], KEYS[2], KEYS[3]
+local ttl, chunk = ARGV[1], ARGV[2]
+if job ~= '' then
+  local state = redis.call('HGET', job, 'state')
+  if state ~= 'queued' and state ~= 'running' then return 0 end
+  ttl = redis.call('TTL', job)
+end
+for i = 4, #ARGV, 3 do
+  if redis.call('HSETNX', results, ARGV[i], ARGV[i + 1]) == 1 then
+    local place = '*'
+    if job ~= '' then
+      local done = redis.call('HINCRBY', job, 'done', 1)
+      redis.call('HINCRBY', job, ARGV[i + 2], 1)
+      place = done .. '-0'
+      if done == tonumber(redis.call('HGET', job, 'total')) then
+        redis.call('HSET', job, 'state', 'finished', 'finished_ms', now)
+      end
+    end
+    redis.call('XADD', reply, place, 'c', chunk, 'i', ARGV[i], 'r', ARGV[i + 1])
   end
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-if KEYS[2] ~= '' then redis.call('EXPIRE', KEYS[2], ARGV[1]) end
+redis.call('EXPIRE', results, ARGV[1])
+redis.call('EXPIRE', reply, ttl)
+if job ~= '' then redis.call('PUBLISH', ARGV[3], job) end
+return 1
+"""
+)
+_START = """
+if redis.call('HGET', KEYS[1], 'state') == 'queued' then
+  redis.call('HSET', KEYS[1], 'state', 'running')
+  redis.call('PUBLISH', ARGV[1], KEYS[1])
+end
 return 1
 """
 _DONE = """
@@ -120,13 +147,14 @@ _STATE = (
     + """
 local out = {}
 for i = 1, #ARGV do
-  local queued, sizes = KEYS[3 * i - 1], KEYS[3 * i]
-  local workers = redis.call('ZRANGEBYSCORE', KEYS[3 * i + 1], now, '+inf')
-  local depth = 0
-  for _, size in ipairs(redis.call('HVALS', sizes)) do depth = depth + size end
-  local oldest = redis.call('ZRANGE', queued, 0, 0, 'WITHSCORES')
-  local age = 0
-  if oldest[2] then age = now - tonumber(oldest[2]) end
+  local first = 5 * i - 3
+  local workers = redis.call('ZRANGEBYSCORE', KEYS[first], now, '+inf')
+  local depth, age = 0, 0
+  for lane = first + 1, first + 4, 2 do
+    for _, size in ipairs(redis.call('HVALS', KEYS[lane + 1])) do depth = depth + size end
+    local oldest = redis.call('ZRANGE', KEYS[lane], 0, 0, 'WITHSCORES')
+    if oldest[2] then age = math.max(age, now - tonumber(oldest[2])) end
+  end
   local infos = {}
   for _, name in ipairs(workers) do
     local info = redis.call('HGET', KEYS[1], name)
@@ -152,14 +180,21 @@ class Keys:
     def results(self, chunk_id: str) -> str:
         return f"{self.prefix}:results:{chunk_id}"
 
-    def queued(self, queue: str) -> str:
-        return f"{self.prefix}:queued:{queue}"
+    def queued(self, lane: str) -> str:
+        return f"{self.prefix}:queued:{lane}"
 
-    def sizes(self, queue: str) -> str:
-        return f"{self.prefix}:sizes:{queue}"
+    def sizes(self, lane: str) -> str:
+        return f"{self.prefix}:sizes:{lane}"
 
-    def leases(self, queue: str) -> str:
-        return f"{self.prefix}:leases:{queue}"
+    def leases(self, lane: str) -> str:
+        return f"{self.prefix}:leases:{lane}"
+
+    def job(self, job_id: str) -> str:
+        return f"{self.prefix}:job:{job_id}"
+
+    @property
+    def job_events(self) -> str:
+        return f"{self.prefix}:job-events"
 
     def workers(self, queue: str) -> str:
         return f"{self.prefix}:workers:{queue}"
@@ -167,8 +202,8 @@ class Keys:
     def replies(self, reader: str) -> str:
         return f"{self.prefix}:replies:{reader}"
 
-    def rq_name(self, queue: str) -> str:
-        return f"{self.prefix}.{queue}"
+    def rq_name(self, lane: str) -> str:
+        return f"{self.prefix}.{lane}"
 
 
 class GradeJob(Job):
@@ -213,10 +248,10 @@ def connect(settings: Settings, url: str) -> redis.Redis:
     )
 
 
-def rq_queue(keys: Keys, queue: str, connection: Any) -> rq.Queue:
-    """The rq queue behind one of ours."""
+def rq_queue(keys: Keys, lane: str, connection: Any) -> rq.Queue:
+    """The rq queue behind one of our lanes."""
     return rq.Queue(
-        keys.rq_name(queue),
+        keys.rq_name(lane),
         connection=connection,
         serializer=JSONSerializer,
         job_class=GradeJob,
@@ -230,11 +265,11 @@ def parse_delivery(delivery: str) -> tuple[str, int | None, int]:
     return (chunk_id, int(rest[0]), int(rest[1])) if rest else (chunk_id, None, 0)
 
 
-def _enqueue(keys: Keys, connection: Any, pipe: Any, admit: Any, queue: str, deliveries: dict[str, int]) -> None:
+def enqueue(keys: Keys, connection: Any, pipe: Any, admit: Any, lane: str, deliveries: dict[str, int]) -> None:
     """Add to a MULTI under way: the deliveries (each with its number of items) to `queued` and to rq."""
     for delivery, items in deliveries.items():
-        admit(keys=[keys.queued(queue), keys.sizes(queue)], args=[delivery, items], client=pipe)
-    rq_queue(keys, queue, connection).enqueue_many(
+        admit(keys=[keys.queued(lane), keys.sizes(lane)], args=[delivery, items], client=pipe)
+    rq_queue(keys, lane, connection).enqueue_many(
         [
             rq.Queue.prepare_data(
                 GRADE_CHUNK,
@@ -268,7 +303,7 @@ class RqQueue:
         )
         self._stream = self._keys.replies(uuid.uuid4().hex)
         self._waiting: dict[str, OnResult] = {}
-        self._admit = self._redis.register_script(_ADMIT)
+        self._admit = self._redis.register_script(ADMIT)
         self._expired = self._redis.register_script(_EXPIRED)
         self._put = self._redis.register_script(_PUT)
         self._state = self._redis.register_script(_STATE)
@@ -315,7 +350,7 @@ class RqQueue:
             placed = Chunk(chunk.id, chunk.items, self._stream, seconds * 1000 + microseconds // 1000)
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(keys.chunk(chunk.id), placed.to_text(), ex=ttl)
-                _enqueue(keys, self._redis, pipe, self._admit, queue, {chunk.id: len(chunk.items)})
+                enqueue(keys, self._redis, pipe, self._admit, queue, {chunk.id: len(chunk.items)})
                 pipe.execute()
         except RedisError as error:
             raise _unavailable(error) from error
@@ -388,7 +423,9 @@ class RqQueue:
     def _read_state(self) -> Any:
         keys = [self._keys.info]
         for queue in QUEUES:
-            keys += [self._keys.queued(queue), self._keys.sizes(queue), self._keys.workers(queue)]
+            keys.append(self._keys.workers(queue))
+            for lane in lanes_of(queue):
+                keys += [self._keys.queued(lane), self._keys.sizes(lane)]
         rows = self._state(keys=keys, args=list(QUEUES))
         for queue, row in zip(QUEUES, rows, strict=True):
             self._workers_seen[queue] = max(len(row[2]), 1)
@@ -406,36 +443,38 @@ class RqQueue:
             try:
                 self._read_state()
                 for queue in QUEUES:
-                    self.reap(queue)
+                    for lane in lanes_of(queue):
+                        self.reap(lane)
             except RedisError as error:
                 _log.warning("reaper_lost_store", error=type(error).__name__)
             except Exception:  # noqa: BLE001  A reaper that died would lose items; it logs and goes on.
                 _log.exception("reaper_bug")
 
-    def reap(self, queue: str) -> None:
-        """Give out again, or end as `error`, what dead workers left of one queue.
+    def reap(self, lane: str) -> None:
+        """Give out again, or end as `error`, what dead workers left of one lane.
 
         Several API processes may do this at once: the script moves each lease it hands out into the future, so that
         one of them acts on it, and another would, should that one die in the middle.
         """
         lease_ms = int(self._settings.lease_s * 1000)
         keys = self._keys
-        expired, waiting = self._expired(keys=[keys.leases(queue), keys.queued(queue)], args=[lease_ms, 2 * lease_ms])
+        expired, waiting = self._expired(keys=[keys.leases(lane), keys.queued(lane)], args=[lease_ms, 2 * lease_ms])
         for delivery in expired:
-            _log.warning("lease_expired", queue=queue, delivery=delivery.decode())
-            self._redeliver(queue, delivery.decode(), keys.leases(queue))
-        listed = rq_queue(keys, queue, self._redis).key
+            _log.warning("lease_expired", lane=lane, delivery=delivery.decode())
+            self._redeliver(lane, delivery.decode(), keys.leases(lane))
+        listed = rq_queue(keys, lane, self._redis).key
         for delivery in waiting:
-            if self._redis.lpos(listed, delivery) is None and self._redis.zscore(keys.queued(queue), delivery):
-                _log.warning("delivery_lost_before_start", queue=queue, delivery=delivery.decode())
-                self._redeliver(queue, delivery.decode(), keys.queued(queue))
+            if self._redis.lpos(listed, delivery) is None and self._redis.zscore(keys.queued(lane), delivery):
+                _log.warning("delivery_lost_before_start", lane=lane, delivery=delivery.decode())
+                self._redeliver(lane, delivery.decode(), keys.queued(lane))
 
-    def _redeliver(self, queue: str, delivery: str, record: str) -> None:
+    def _redeliver(self, lane: str, delivery: str, record: str) -> None:
         keys = self._keys
         chunk_id, only, attempt = parse_delivery(delivery)
         body = self._redis.get(keys.chunk(chunk_id))
         if body is None:
             self._redis.zrem(record, delivery)
+            self._redis.hdel(keys.sizes(lane), delivery)
             return
         chunk = Chunk.from_text(body)
         finished = {int(index) for index in self._redis.hkeys(keys.results(chunk_id))}
@@ -443,11 +482,11 @@ class RqQueue:
         left = [index for index in wanted if index not in finished]
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(record, delivery)
-            pipe.hdel(keys.sizes(queue), delivery)
+            pipe.hdel(keys.sizes(lane), delivery)
             if attempt + 1 < self._settings.deliveries_max:
                 again = {f"{chunk_id}-{index}-{attempt + 1}": 1 for index in left}
                 if again:
-                    _enqueue(keys, self._redis, pipe, self._admit, queue, again)
+                    enqueue(keys, self._redis, pipe, self._admit, lane, again)
             else:
                 code = "worker_lost" if only is None else "poison"
                 for index in left:
@@ -460,10 +499,10 @@ def write_results(
     put: Any, keys: Keys, chunk: Chunk, results: list[tuple[int, ItemResult]], ttl_s: int, client: Any = None
 ) -> None:
     """Write results of one chunk in one script call; the first writer of each item wins."""
-    args: list[Any] = [ttl_s]
+    args: list[Any] = [ttl_s, chunk.id, keys.job_events]
     for index, result in results:
-        args += [index, result.to_text()]
-    put(keys=[keys.results(chunk.id), chunk.reply, chunk.id], args=args, client=client)
+        args += [index, result.to_text(), result.status]
+    put(keys=[keys.results(chunk.id), chunk.reply, chunk.job], args=args, client=client)
 
 
 def _after(entry_id: bytes) -> str:
@@ -506,6 +545,7 @@ class WorkerDesk:
         self._beat = connection.register_script(_BEAT)
         self._put = connection.register_script(_PUT)
         self._done = connection.register_script(_DONE)
+        self._start = connection.register_script(_START)
         self._held: set[str] = set()
         self._item_until: float | None = None
         self._unwritten: list[tuple[Chunk, int, ItemResult]] = []
@@ -539,14 +579,14 @@ class WorkerDesk:
         Raises: RedisError when the store is gone; UnknownVersion for a newer release's chunk. Either way the lease
             runs out and the delivery is given out again.
         """
-        keys, (chunk_id, only, _) = self._keys, parse_delivery(delivery)
+        keys, lane, (chunk_id, only, _) = self._keys, lane_of(self._queue, delivery), parse_delivery(delivery)
         now, *rest = self._take(
             keys=[
-                keys.queued(self._queue),
-                keys.leases(self._queue),
+                keys.queued(lane),
+                keys.leases(lane),
                 keys.chunk(chunk_id),
                 keys.results(chunk_id),
-                keys.sizes(self._queue),
+                keys.sizes(lane),
             ],
             args=[delivery, int(self._settings.lease_s * 1000)],
         )
@@ -556,6 +596,8 @@ class WorkerDesk:
         finished = {int(index) for index in rest[1]}
         wanted = range(len(chunk.items)) if only is None else (only,)
         self._held.add(delivery)
+        if chunk.job:
+            self._start(keys=[chunk.job], args=[keys.job_events])
         return chunk, [index for index in wanted if index not in finished], int(now)
 
     def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
@@ -572,7 +614,11 @@ class WorkerDesk:
         with contextlib.suppress(RedisError):  # A lease that stays behind runs out, and nothing is left to redeliver.
             chunk_id = parse_delivery(delivery)[0]
             self._done(
-                keys=[self._keys.leases(self._queue), self._keys.chunk(chunk_id), self._keys.results(chunk_id)],
+                keys=[
+                    self._keys.leases(lane_of(self._queue, delivery)),
+                    self._keys.chunk(chunk_id),
+                    self._keys.results(chunk_id),
+                ],
                 args=[delivery, size, _SETTLED_TTL_S],
             )
 
@@ -623,8 +669,10 @@ class WorkerDesk:
                 self._on_stuck()
 
     def _sign_of_life(self) -> None:
-        args: list[str | int] = [int(self._settings.lease_s * 1000), self._name, *list(self._held)]
-        self._beat(keys=[self._keys.leases(self._queue), self._keys.workers(self._queue)], args=args)
+        for lane in lanes_of(self._queue):
+            held = [delivery for delivery in list(self._held) if lane_of(self._queue, delivery) == lane]
+            args: list[str | int] = [int(self._settings.lease_s * 1000), self._name, *held]
+            self._beat(keys=[self._keys.leases(lane), self._keys.workers(self._queue)], args=args)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.info, self._name, json.dumps({"queue": self._queue, **self._info}))
             pipe.expire(self._keys.info, max(int(self._settings.lease_s * 2), 30))

@@ -82,6 +82,17 @@ class Settings(BaseSettings):
     code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 4
     """Items of a code chunk at most."""
 
+    job_bytes_max: Annotated[int, Field(ge=1024)] = 1024 * MIB
+    """Size of a job's input; larger is 413."""
+    job_items_max: Annotated[int, Field(ge=1)] = 1_000_000
+    """Items of a job; more is 413."""
+    job_seconds_max: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds a client may take to send a job's input; slower is 408."""
+    job_ttl_s: Annotated[int, Field(ge=60)] = 7 * 86_400
+    """Seconds a job, its input and its results are kept, from its acceptance."""
+    job_wait_max_s: Annotated[float, Field(ge=0, le=600)] = 60.0
+    """The longest `wait_s` of a look at a job."""
+
     cache_bytes_max: Annotated[int, Field(ge=0)] = 256 * MIB
     """Size of the verdict cache of each API process; 0 switches it off."""
     cache_ttl_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0

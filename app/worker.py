@@ -15,6 +15,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from app import jobs, version
+from app.chunk import lanes_of
 from app.processes import die_with_parent
 from app.rq_queue import GradeJob, Keys, NoDeathPenalty, WorkerDesk, connect, rq_queue
 from app.settings import Settings
@@ -71,7 +72,7 @@ def run(settings: Settings, queue: str) -> None:
         jobs.lay_out(jobs.Bench(registry, desk, seconds_max))
         keys = Keys(settings.key_prefix)
         worker = QuietWorker(
-            [rq_queue(keys, queue, connection)],
+            [rq_queue(keys, lane, connection) for lane in lanes_of(queue)],  # In this order: requests before jobs.
             connection=connection,
             name=name,
             job_class=GradeJob,
