@@ -28,7 +28,8 @@ class Reading:
 
 
 _LATEX = re.compile(
-    r"\\(?:text|mathrm|textbf|mathbf|textit|textrm|mathit|operatorname|boxed|fbox|mathsf|left|right|bf|rm)\b|[${}*`_]|\\[()\[\],; ]"
+    r"\\(?:text|mathrm|textbf|mathbf|textit|textrm|mathit|operatorname|boxed|fbox|mathsf|left|right|bf|rm)\b"
+    r"|[${}*`_]|\\[()\[\],; ]"
 )
 _LETTER = re.compile(r"(?<![A-Za-z0-9'’\\])([A-Z])(?![A-Za-z0-9'’]|\s*=|\s*\()")
 _LOWER = re.compile(r"^\W*([a-z])\W*$")
@@ -37,24 +38,29 @@ _NAMED = re.compile(
     r"\b(?:choice|option|answer|answer choice)\W{0,3}(?:is\W{0,3})?([A-Z])(?![A-Za-z0-9])", re.IGNORECASE
 )
 _DENIAL = re.compile(
-    r"\b(?:not|isn['’]?t|can['’]?t|cannot|can not|couldn['’]?t|never|neither|nor|doesn['’]?t|don['’]?t|won['’]?t|wasn['’]?t|wrong|incorrect|false"
+    r"\b(?:not|isn['’]?t|can['’]?t|cannot|can not|couldn['’]?t|never|neither|nor|doesn['’]?t|don['’]?t|won['’]?t"
+    r"|wasn['’]?t|wrong|incorrect|false"
     r"|eliminate[sd]?|rule[sd]? out|except|rather than|instead of|non|pas|nicht|kein|ne)\b|不是|不对|不可能|错误|非",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between|or)\b|\\l?or\b|\\vee\b|可能|也许|\?\s*$",
+    r"\b(?:either|maybe|perhaps|possibly|might be|could be|or maybe|not sure|one of|between|or)\b|\\l?or\b"
+    r"|\\vee\b|可能|也许|\?\s*$",
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
-    r"[\W_]*(?:=|(?:(?:this|that|it|which)\s+)?(?:is|was)(?:n['’]t|\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect|false|mistaken))\b)",
+    r"[\W_]*(?:=|(?:(?:this|that|it|which)\s+)?(?:is|was)(?:n['’]t|\s+(?:\w+\s+){0,2}?(?:not|wrong|incorrect"
+    r"|false|mistaken))\b)",
     re.IGNORECASE,
 )
 _CLAUSES = re.compile(
-    r"[,;.!?。，；！？\n]+(?=\s|$|[^\x00-\x7f])|\bbecause\b|\btherefore\b|\bso\b|\bsince\b|\bbut\b|\bhence\b|\bthus\b|(?<=\s)(?=non\s)|(?<=[A-Z])\s+(?=not\b)|—|–",
+    r"[,;.!?。，；！？\n]+(?=\s|$|[^\x00-\x7f])|\bbecause\b|\btherefore\b|\bso\b|\bsince\b|\bbut\b|\bhence\b|\bthus\b"
+    r"|(?<=\s)(?=non\s)|(?<=[A-Z])\s+(?=not\b)|—|–",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|hence|so|answer|correct|right|choose|choice|option|select|pick|solution|conclu\w+|réponse|respuesta|antwort)\b|答案|正确|选|应该|所以|因此",
+    r"\b(?:therefore|thus|hence|so|answer|correct|right|choose|choice|option|select|pick|solution|conclu\w+"
+    r"|réponse|respuesta|antwort)\b|答案|正确|选|应该|所以|因此",
     re.IGNORECASE,
 )
 
@@ -97,20 +103,22 @@ def letters(text: str) -> tuple[frozenset[str], bool]:
         return frozenset((labelled.group(1), *others)), bool(_OPEN.search(affirming))
     affirmed: list[str] = []
     denied: list[str] = []
-    affirming: list[str] = []
+    stated: list[str] = []
     for clause in _CLAUSES.split(text):
         if clause is None:
             continue
+        if affirmed and _TAKEN_BACK.match(clause):
+            return frozenset(affirmed), True
         if _DENIAL.search(clause):
             denied += _alone(clause)
         else:
             affirmed += _alone(clause)
-            affirming.append(clause)
+            stated.append(clause)
     named = _NAMED.findall(text)
     if not affirmed and named and not _DENIAL.search(text):
         affirmed = [name.upper() for name in named]
     settled = frozenset(affirmed) - frozenset(denied) if len(set(affirmed)) > 1 else frozenset(affirmed)
-    hedged = bool(_OPEN.search(" ; ".join(affirming))) or bool(settled & set(denied))
+    hedged = bool(_OPEN.search(" ; ".join(stated))) or bool(settled & set(denied))
     return settled, hedged
 
 

@@ -20,6 +20,7 @@ Not covered: what the span means (math.parse, choice), and code blocks (graders.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graders.task import Extract
 
@@ -96,10 +97,10 @@ def _closing_braces(text: str, start: int, end: int) -> dict[int, int]:
     closing: dict[int, int] = {}
     stack: list[int] = []
     for match in _BRACE.finditer(text, start, end):
-        token = match.group()
-        if token == "{":
+        brace = match.group()
+        if brace == "{":
             stack.append(match.start())
-        elif token == "}" and stack:
+        elif brace == "}" and stack:
             closing[stack.pop()] = match.start()
     return closing
 
@@ -186,7 +187,10 @@ def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
             return Span(
                 found.text, at + found.start, at + found.end, found.method, found.parts, found.before, found.after
             )
-    parts = [_unframed(part) if "*" in part or "`" in part or '"' in part else part for part in parts]
+    parts = [
+        _unframed(part) if last.method == "answer_tag" or "*" in part or "`" in part or '"' in part else part
+        for part in parts
+    ]
     if not parts[-1]:
         return Span(None, last.start, last.end, f"empty_{last.method}")
     before = text[max(0, group[0].start - _AROUND) : group[0].start]
@@ -205,8 +209,10 @@ _PHRASE = re.compile(
     r"(?::|=|\b(?:is|are|would be|must be|should be|will be|was|equals|to (?:the|this) [a-z ]{1,30}\b(?:is|are))\b)"
     r"|\bfinal answer\b[*_ ]{0,3}\n"
     r"|^\s{0,3}A\s?:"
-    r"|答案(?:是|为|為)?\s?[：:]?|réponse(?: finale)?\s?(?:est|:)|respuesta(?: final)?\s?(?:es|:)|resposta(?: final)?\s?(?:é|:)"
-    r"|antwort\s?(?:ist|lautet|:)|risposta(?: finale)?\s?(?:è|:)|ответ\s?[:—–-]|答え(?:は)?\s?[：:]?|정답(?:은)?\s?[：:]?"
+    r"|答案(?:是|为|為)?\s?[：:]?|réponse(?: finale)?\s?(?:est|:)|respuesta(?: final)?\s?(?:es|:)|resposta(?:"
+    r" final)?\s?(?:é|:)"
+    r"|antwort\s?(?:ist|lautet|:)|risposta(?: finale)?\s?(?:è|:)"
+    r"|ответ\s?[:—–-]|答え(?:は)?\s?[：:]?|정답(?:은)?\s?[：:]?"
     r"|उत्तर\s?(?:है)?\s?[:：]?|الجواب(?: هو)?\s?:?|الإجابة(?: هي)?\s?:?",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -217,12 +223,15 @@ _STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？।]")
 _MATH = re.compile(r"\$\$(?:\\.|[^$\\])+\$\$|(?<!\\)\$(?:\\.|[^$\\\n])+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _VERB = re.compile(
-    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get|obtain|becomes?)\b|[为為是]|(?<![0-9])(?<![0-9]\s):(?!=))\s*",
+    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get"
+    r"|obtain|becomes?)\b|[为為是]|(?<![0-9])(?<![0-9]\s):(?!=))\s*",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|hence|so|consequently|in conclusion|conclusion|finally|in total|altogether|overall|donc|ainsi"
-    r"|por lo tanto|por tanto|así|also|portanto|quindi|total|final)\b|因此|所以|结论|結論|故|共|इसलिए|अतः|поэтому|итак|итого|إذن|لذلك|따라서|したがって|よって",
+    r"\b(?:therefore|thus|hence|so|consequently|in conclusion|conclusion|finally|in total|altogether|overall|donc"
+    r"|ainsi"
+    r"|por lo tanto|por tanto|así|also|portanto|quindi|total|final)\b|因此|所以|结论|結論|故|共|इसलिए|अतः|поэтому|итак"
+    r"|итого|إذن|لذلك|따라서|したがって|よって",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[-−+]?[$€£¥]?\d+(?:[.,]\d+)*(?:\s?/\s?\d+)?(?:\s?\\?%)?|[-−+]?\.\d+")
@@ -231,7 +240,8 @@ _VALUE_AND_UNIT = re.compile(
 )
 # "$x \\ge 5$ is the solution": here what comes before the verb is the answer.
 _PREDICATE = re.compile(
-    r"\s*(?:is|are)\s+(?:the|our|my|a|your)?\s*(?:final|correct|required|desired|only)?\s*(?:answers?|solutions?|result)\b",
+    r"\s*(?:is|are)\s+(?:the|our|my|a|your)?\s*(?:final|correct|required|desired|only)?\s*(?:answers?|solutions?"
+    r"|result)\b",
     re.I,
 )
 _SENTENCE_CHARS_MAX = 2000
@@ -323,7 +333,7 @@ def _sentence_number(line: str) -> str | None:
     line = line[-_SENTENCE_CHARS_MAX:]
     stops = [match.end() for match in _STOP.finditer(line)]
     cuts = [0, *stops, len(line)]
-    sentences = [line[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+    sentences = [line[a:b].strip() for a, b in pairwise(cuts)]
     sentences = [sentence for sentence in sentences if sentence]
     for sentence in sentences[:-5:-1]:
         if not (_CONCLUDES.search(sentence) or "=" in sentence or "**" in sentence):
@@ -405,13 +415,16 @@ def extract(completion: str, where: Extract = "auto") -> Span:
 
 
 _ASKING = re.compile(
-    r"[\s>#*]*(?:(?:please|now|then|thus|hence)\s+)?(?:compute|find|solve|evaluate|determine|simplify|express|what (?:is|are)"
-    r"|how (?:many|much)|calculate|prove|show that|factor|expand|give (?:your|the)|write (?:your|the|down)|state|round"
+    r"[\s>#*]*(?:(?:please|now|then|thus|hence)\s+)?(?:compute|find|solve|evaluate|determine|simplify|express"
+    r"|what (?:is|are)"
+    r"|how (?:many|much)|calculate|prove|show that|factor|expand|give (?:your|the)|write (?:your|the|down)|state"
+    r"|round"
     r"|estimate|convert|graph|enter|select|choose)\b",
     re.IGNORECASE,
 )
 _REMARK = re.compile(
-    r"\b(?:final answer|my answer|the answer|i hope|hope this|that is all|done|good luck|let me know|checked|verified|q\.?e\.?d)\b",
+    r"\b(?:final answer|my answer|the answer|i hope|hope this|that is all|done|good luck|let me know|checked"
+    r"|verified|q\.?e\.?d)\b",
     re.IGNORECASE,
 )
 
@@ -426,7 +439,7 @@ def _asks(text: str) -> bool:
 
 
 def _stated(value: str, sentence: str) -> str:
-    """An announced value; from prose ("Janeth will still owe 220 $ after 12 months") its number, the one in money first."""
+    """An announced value; from prose ("Janeth will owe 220 $ after 12 months") its number, the one in money first."""
     if "\\" in value or "$" in value[:1] or len(re.findall(r"[^\W\d_]{2,}", value)) < 3:
         return value
     numbers = list(_NUMBER.finditer(value))

@@ -26,8 +26,8 @@ class NoBall(Exception):
     """The tree has no numeric value that balls can enclose (unknown functions, structures, ...)."""
 
 
-class at_precision:  # noqa: N801  (reads as a phrase: with at_precision(128))
-    """Hold the lock and set FLINT's precision, in bits."""
+class at_precision:
+    """Hold the lock and set FLINT's precision, in bits; a phrase rather than a noun: `with at_precision(128)`."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
@@ -222,10 +222,12 @@ def _function(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple
     if name == "arccosh":
         return x.acosh() if isinstance(x, acb) or x >= 1 else acb(x).acosh()
     if name == "arctanh":
-        return x.atanh() if isinstance(x, acb) or (-1 < x and x < 1) else acb(x).atanh()
-    if name in ("max", "min") and all(isinstance(arg, arb) for arg in args):
-        best = args[0]
+        return x.atanh() if isinstance(x, acb) or (x > -1 and x < 1) else acb(x).atanh()
+    if name in ("max", "min"):
+        best = x
         for arg in args[1:]:
+            if not isinstance(best, arb) or not isinstance(arg, arb):
+                raise NoBall("order of complex numbers")
             best = best.max(arg) if name == "max" else best.min(arg)
         return best
     if name in ("floor", "ceil", "sgn") and isinstance(x, arb):
@@ -336,7 +338,7 @@ _BRANCHING = frozenset(("root", "fn:ln", "fn:log", "fn:arcsin", "fn:arccos", "fn
 
 
 def _far_from_cut(x: acb) -> bool:
-    """A conservative test: only where the argument is real or to the right of zero are roots and logarithms analytic."""
+    """A conservative test: to the right of zero roots and logarithms are analytic for sure."""
     return bool(x.real > 0)
 
 

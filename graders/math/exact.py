@@ -29,9 +29,11 @@ def rational(node: Node) -> fmpq | None:
     """
     op = node.op
     if op == "num":
-        return node.value
+        number: fmpq = node.value
+        return number
     if op in ("dec", "rep"):
-        return node.value[0]
+        written: fmpq = node.value[0]
+        return written
     try:
         return value(node, {})
     except NotRational:
@@ -42,9 +44,11 @@ def value(node: Node, bound: dict[str, fmpq]) -> fmpq:
     """The exact value, with some variables bound (the indices of sums)."""
     op = node.op
     if op == "num":
-        return node.value
+        number: fmpq = node.value
+        return number
     if op in ("dec", "rep"):
-        return node.value[0]
+        written: fmpq = node.value[0]
+        return written
     if op == "add":
         total = _ZERO
         for arg in node.args:
@@ -83,7 +87,7 @@ def value(node: Node, bound: dict[str, fmpq]) -> fmpq:
         n = value(node.args[0], bound)
         if n.q != 1 or not 0 <= n <= TERMS_MAX:
             raise NotRational
-        return fmpq(fmpz.fac_ui(int(n.p)))
+        return fmpq(fmpz.fac_ui(n.p))
     if op == "binom":
         n, k = value(node.args[0], bound), value(node.args[1], bound)
         if n.q != 1 or k.q != 1 or not 0 <= n <= 20_000:

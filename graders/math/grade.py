@@ -13,6 +13,7 @@ to decide is UNDECIDED; a reference that cannot be read is TaskInvalid; a child 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import gcd
 from threading import Lock
@@ -25,6 +26,7 @@ from graders.math import rungs, text, tree, units
 from graders.math.bounded import Residue
 from graders.math.form import has_form
 from graders.math.kinds import Asker, Found
+from graders.math.names import names
 from graders.math.parse import parse
 from graders.math.tokens import Unreadable
 from graders.math.tree import NUMBER_OPS, Node
@@ -64,7 +66,8 @@ _DAMAGED = (("\x0c", "\\f"), ("\x08", "\\b"), ("\x07", "\\a"), ("\x0b", "\\v"))
 _DAMAGED_TAB = re.compile(r"\t(?=ext|imes|an\b|heta|frac|ilde|riangle|au\b|o\b)")
 _DAMAGED_RETURN = re.compile(r"\r(?=ight|ho\b|angle|floor|ceil)")
 _DOUBLED = re.compile(
-    r"\\\\(?=(?:d?frac|left|right|sqrt|text|pi|infty|boxed|cup|cap|in|times|cdot|pm|leq?|geq?|\{|\}|[()\[\]])(?![A-Za-z]))"
+    r"\\\\(?=(?:d?frac|left|right|sqrt|text|pi|infty|boxed|cup|cap|in|times|cdot|pm|leq?|geq?|\{|\}"
+    r"|[()\[\]])(?![A-Za-z]))"
 )
 _DOLLARS = re.compile(r"^\s*(\$\$?|\\\[|\\\()(.*?)(\$\$?|\\\]|\\\))\s*[.,]?\s*$", re.DOTALL)
 
@@ -96,7 +99,7 @@ def read_reference(given: str) -> Reference:
         span = extract(shown)
         if span.text is not None:
             shown = span.text + ("\\%" if _percent_after(span) else "")
-    elif len(shown) > 400 or "\n" in shown.strip() and "\\begin" not in shown:
+    elif len(shown) > 400 or ("\n" in shown.strip() and "\\begin" not in shown):
         span = extract(shown)
         first = _LETTER_AND_TEXT.fullmatch(shown)
         if first is None and span.text is not None and span.method in ("phrase", "answer_tag", "hashes"):
@@ -268,12 +271,14 @@ class MathGrader:
                 return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=given, explain=explain)
             if task.require_form is None:
                 return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "rational", given, explain=explain)
-        denied = retracted or _WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer))
-        if denied and (words_only or not text.DENIALS.search(reference.text)):
-            if not (words_only and text.same(reference.text, answer)):
-                return Verdict(
-                    Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=_explain(reference, "", None)
-                )
+        denied = retracted or (_WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer)))
+        if (
+            denied
+            and (words_only or not text.DENIALS.search(reference.text))
+            and not (words_only and text.same(reference.text, answer))
+        ):
+            explain = _explain(reference, "", None)
+            return Verdict(Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=explain)
         found, read = self._compare(task, reference, answer, span, prompt)
         explain = _explain(reference, answer, read)
         if found is None:
@@ -366,7 +371,7 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
     return bool(tree.operations(read) & _UNWORKED)
 
 
-_UNWORKED = frozenset("add mul div pow root fn fact binom sum prod int lim rel".split())
+_UNWORKED = names("add mul div pow root fn fact binom sum prod int lim rel")
 
 
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")
@@ -383,10 +388,8 @@ def _other_readings(reference: Reference, gold: Node, answer: str, read: Node) -
     if gold.op in several and read.op in NUMBER_OPS and re.search(r"\d,\d", answer):
         others += _readable(gold, answer, split=True)
     if read.op in several and gold.op in NUMBER_OPS and re.search(r"\d,[1-9]", reference.text):
-        try:
+        with suppress(Unreadable):
             others.append((parse(reference.text, split_numbers=True), read))
-        except Unreadable:
-            pass
     stripped = _without_unit_letter(gold, read)
     if stripped is not None:
         others.append((gold, stripped))

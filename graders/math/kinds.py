@@ -10,6 +10,7 @@ Not covered: finding the answer in a completion (extract), reading it (parse).
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from flint import arb, fmpq
 
@@ -225,7 +226,7 @@ _SCALARS = NUMBER_OPS - {"pm", "ratio"}
 _MEASURES = frozenset(("pct", "deg", "qty"))
 
 
-# --- rounding -----------------------------------------------------------------------------------------------------------
+# --- rounding --------------------------------------------------------------------------------------------------------
 
 
 def _significant(value: fmpq, places: int) -> int:
@@ -386,8 +387,8 @@ def is_name(node: Node) -> bool:
 
 
 def _single(node: Node) -> bool:
-    return (
-        node.op == "sym" and len(node.value) == 1 or (node.op == "sym" and node.value.startswith(("angle", "triangle")))
+    return (node.op == "sym" and len(node.value) == 1) or (
+        node.op == "sym" and node.value.startswith(("angle", "triangle"))
     )
 
 
@@ -445,9 +446,9 @@ def settled(node: Node) -> Node:
         items: list[Node] = []
         for arg in node.args:
             made = settled(arg)
-            if made.op == "list" and (arg.op == "pm" or "pm" in operations(arg) or arg.op == "list"):
-                items.extend(made.args)
-            elif op == "list" and made.op == "set" and made.args and len(node.args) == 1:
+            if (made.op == "list" and (arg.op == "pm" or "pm" in operations(arg) or arg.op == "list")) or (
+                op == "list" and made.op == "set" and made.args and len(node.args) == 1
+            ):
                 items.extend(made.args)
             else:
                 items.append(made)
@@ -534,9 +535,7 @@ def labelled(node: Node) -> _Labelled:
         return _Labelled(None, node)
     sides = list(node.args)
     label: Node | None = None
-    if is_name(sides[0]) and len(sides) >= 2:
-        label = sides.pop(0)
-    elif _asked(sides[0]) and len(sides) >= 2 and not symbols(sides[-1]):
+    if (is_name(sides[0]) and len(sides) >= 2) or (_asked(sides[0]) and len(sides) >= 2 and not symbols(sides[-1])):
         label = sides.pop(0)
     elif len(sides) == 2 and symbols(sides[0]) and not symbols(sides[1]):
         return _Labelled(None, node)
@@ -549,7 +548,7 @@ def labelled(node: Node) -> _Labelled:
     asker = Asker()
     consistent = True
     start = len(node.value) - len(sides) + 1
-    for at, (left, right) in enumerate(zip(sides, sides[1:], strict=False)):
+    for at, (left, right) in enumerate(pairwise(sides)):
         close = node.value[start + at] == "≈"
         if symbols(left) and not symbols(right) and label is not None:
             continue
@@ -889,7 +888,7 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         if answer.op == "list" and all(_inequality(arg) for arg in answer.args):
             return _regions(asker, gold, answer, depth)
         parts = elements(answer)
-        if answer.op == "set" or len(parts) != len(gold.args) or interval and gold.value != "()":
+        if answer.op == "set" or len(parts) != len(gold.args) or (interval and gold.value != "()"):
             if answer.op == "list" and any(part.op == "tuple" for part in parts):
                 return _one_of(asker, gold, answer, depth)
             return DIFFERENT
@@ -1423,7 +1422,7 @@ def _solved(relation: Node) -> _Region | None:
         return None
     left, right = sides
     sign = signs[0]
-    if right.op == "sym" and right.value not in symbols(left) and not (left.op == "sym"):
+    if right.op == "sym" and right.value not in symbols(left) and left.op != "sym":
         left, right, sign = right, left, _TURNED[sign]
     if left.op == "sym" and left.value not in symbols(right):
         return _Region(_half_line(sign, right), left.value)

@@ -9,10 +9,12 @@ Not covered: proofs, prose with several statements, diagrams, programs.
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from flint import fmpq, fmpz
 
 from graders.math import units, words
+from graders.math.names import names
 from graders.math.tokens import GREEK, Token, Unreadable, folded, tokenize
 from graders.math.tree import INFINITY, ONE, TWO, Node, negated, number
 
@@ -28,13 +30,13 @@ _RELATIONS = {
     "approxeq": "≈", "thickapprox": "≈", "equiv": "≡", "cong": "≈", "sim": "≈", "perp": "⊥", "parallel": "∥",
     "propto": "∝", "subset": "⊂", "subseteq": "⊆", "supset": "⊃", "supseteq": "⊇", "mid": "|", "lesssim": "<=",
 }  # fmt: skip
-_ARROWS = frozenset(
-    ("Rightarrow", "implies", "Longrightarrow", "iff", "Leftrightarrow", "=>", "rightarrow", "to", "->", "longrightarrow",
-     "mapsto", "Longleftrightarrow", "leadsto")
-)  # fmt: skip
-_UNARY = frozenset(
+_ARROWS = names(
+    "Rightarrow implies Longrightarrow iff Leftrightarrow => rightarrow to -> longrightarrow mapsto Longleftrightarrow"
+    " leadsto"
+)
+_UNARY = names(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arcsinh arccosh arctanh ln"
-    " log lg lb exp sgn Re Im arg erf gammafn abs floor ceil cbrt det factorial degree".split()
+    " log lg lb exp sgn Re Im arg erf gammafn abs floor ceil cbrt det factorial degree"
 )
 _SEVERAL = frozenset(("gcd", "lcm", "max", "min", "nCr"))
 _INVERSES = {name: f"arc{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")}
@@ -46,11 +48,11 @@ _DOUBLE_STRUCK = {
     "R": "reals", "Z": "integers", "N": "positive integers", "Q": "rationals", "C": "complexes",
 }  # fmt: skip
 _ACCENTS = {
-    **{name: name for name in "hat vec tilde dot ddot underline mathring breve check acute grave".split()},
+    **{name: name for name in names("hat vec tilde dot ddot underline mathring breve check acute grave")},
     "overrightarrow": "vec", "overleftarrow": "vec", "widehat": "hat", "widetilde": "tilde", "overline": "bar",
     "bar": "bar", "overarc": "arc", "wideparen": "arc", "overparen": "arc", "widebar": "bar",
 }  # fmt: skip
-_MATRICES = frozenset("matrix pmatrix bmatrix Bmatrix smallmatrix array vmatrix Vmatrix".split())
+_MATRICES = names("matrix pmatrix bmatrix Bmatrix smallmatrix array vmatrix Vmatrix")
 _FUNCTION_LETTERS = frozenset("fghFGHPp")
 _DOTS = frozenset(("dots", "ldots", "cdots", "...", "vdots", "ddots", "dotsc", "dotsb"))
 _CURRENCY = frozenset(("\\$", "€", "£", "¥", "₹"))
@@ -1056,7 +1058,7 @@ class _Parser:
         if self.token.text == "_":
             node = self.subscript(node)
         if self.token.text == "(" and node.op == "sym" and not self.token.spaced:
-            if name in _FUNCTION_LETTERS and self._simple_arguments() or self._defines():
+            if (name in _FUNCTION_LETTERS and self._simple_arguments()) or self._defines():
                 self.next()
                 args = [self.union()]
                 while self.token.text == ",":
@@ -1224,9 +1226,9 @@ class _Parser:
                 self.next()
                 if self.token.text in (")", "]"):
                     break
-            elif self.token.kind == "word" and self.token.text.lower() in words.CONNECTIVES:
-                self.next()
-            elif self.token.text in ("\\\\",) and len(items) >= 1:
+            elif (self.token.kind == "word" and self.token.text.lower() in words.CONNECTIVES) or (
+                self.token.text in ("\\\\",) and len(items) >= 1
+            ):
                 self.next()
             else:
                 break
@@ -1468,7 +1470,7 @@ def _compound(items: list[Node]) -> Node | None:
     scales = [item.value.scale for item in items]
     if any(item.value.dimension != first.dimension for item in items):
         return None
-    if any(later >= earlier for earlier, later in zip(scales, scales[1:], strict=False)):
+    if any(later >= earlier for earlier, later in pairwise(scales)):
         return None
     terms = [Node("mul", (Node("num", (), item.value.scale / first.scale), item.args[0])) for item in items[1:]]
     return Node("qty", (Node("add", (items[0].args[0], *terms)),), first)
@@ -1480,7 +1482,7 @@ _NOT_FACTORS = frozenset(("rel", "list", "union", "in", "text", "builder", "tupl
 
 def _product(left: Node, right: Node) -> Node:
     if right.op in _NOT_FACTORS or left.op in _NOT_FACTORS:
-        if left.op == "sym" or right.op == "tuple" and left.op in ("num", "dec", "div", "root", "mul"):
+        if left.op == "sym" or (right.op == "tuple" and left.op in ("num", "dec", "div", "root", "mul")):
             raise Unreadable("product of structures")
         raise Unreadable("product with a structure")
     if right.op == "qty" and left.op == "num":
@@ -1518,7 +1520,8 @@ def _applied(name: str, argument: Node, base: Node | None) -> Node:
 
 _SCIENTIFIC = re.compile(r"([0-9]+)(?:\.([0-9]*))?[eE]([+-]?[0-9]+)")
 _REPEATING = re.compile(
-    r"([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot|overset|widebar)\s*\{?([0-9]+)\}?(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?|\(([0-9]+)\))"
+    r"([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot|overset"
+    r"|widebar)\s*\{?([0-9]+)\}?(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?|\(([0-9]+)\))"
 )
 _DOTTED = re.compile(r"([0-9]+)\.([0-9]+)\s?(?:\.\.\.|\\[lc]?dots)")
 
@@ -1849,7 +1852,7 @@ _ATOMS: "dict[str, Callable[[_Parser, str], Node]]" = {
     "mathbb": _struck,
     "Bbb": _struck,
     **dict.fromkeys(("mathcal", "mathscr", "mathfrak"), _lettered),
-    **dict.fromkeys(("boxed", "fbox", "num", "framebox", "ensuremath", "mathord", "mathop", "cancel", "mathstrut"), _boxed),
+    **dict.fromkeys(("boxed", "fbox", "num", "framebox", "ensuremath", "mathord", "mathop"), _boxed),
     "lfloor": _floor,
     "lceil": _floor,
     **dict.fromkeys(("lvert", "lVert", "vert", "Vert"), _bars),

@@ -111,6 +111,10 @@ def _bound(node: Node) -> Any:
     return sympy.Integral(expression(body), bounds)
 
 
+def _by_name(function: str) -> Callable[[Any, list[Any]], Any]:
+    return lambda s, a: getattr(s, function)(*a)
+
+
 _OPERATIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     "add": lambda s, a: s.Add(*a),
     "mul": lambda s, a: s.Mul(*a),
@@ -124,7 +128,7 @@ _OPERATIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
 }
 _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     **{
-        name: (lambda function: lambda s, a: getattr(s, function)(*a))(function)
+        name: _by_name(function)
         for name, function in {
             "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "arcsin": "asin",
             "arccos": "acos", "arctan": "atan", "arccot": "acot", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",

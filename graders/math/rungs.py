@@ -82,13 +82,15 @@ def worth_asking(gold: Node, answer: Node) -> bool:
     return bool(symbols(gold) | symbols(answer) or (operations(gold) | operations(answer)) & BINDERS)
 
 
-def _towering(node: Node) -> bool:
-    """Whether a power stands in an exponent or under a factorial."""
-    if node.op == "pow" and operations(node.args[1]) & {"pow", "fact"}:
+def _towering(node: Node, height: int = 0) -> bool:
+    """Whether a constant power stands in an exponent or under a factorial, or powers are stacked three high."""
+    if height and node.op in ("pow", "fact") and (height > 2 or not symbols(node)):
         return True
-    if node.op in ("fact", "binom") and operations(node.args[0]) & {"pow", "fact"}:
-        return True
-    return any(_towering(arg) for arg in node.args if arg.args)
+    inside = node.op in ("fact", "binom")
+    for at, arg in enumerate(node.args):
+        if arg.args and _towering(arg, height + (inside or (node.op == "pow" and at == 1))):
+            return True
+    return False
 
 
 def _dotted(node: Node) -> bool:
@@ -185,7 +187,7 @@ def _extreme(node: Node) -> bool:
                 size = abs(ball(top, {}))
                 if not size.is_finite():
                     return True
-                if size > arb(2) ** _EXTREME_BITS or (size > 0 and size < arb(2) ** -_EXTREME_BITS):
+                if size > arb(2) ** _EXTREME_BITS or (size > arb(0) and size < arb(2) ** -_EXTREME_BITS):
                     return True
         except (NoBall, Undefined):
             return True
@@ -353,7 +355,7 @@ def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
     points = range(24 if discrete else len(_POINTS))
     with at_precision(_LOW):
         for point in points:
-            env: dict[str, Ball]
+            env: dict[str, arb]
             if discrete:
                 env = {name: arb(1 + (point * (2 * i + 1) + 7 * (len(names) - i)) % 23) for i, name in enumerate(names)}
             else:

@@ -8,6 +8,7 @@ a one-sentence reference is enough ("Petya" for "Petya will receive the last tok
 
 import re
 
+from graders.math.names import names
 from graders.math.tokens import folded
 
 _COMMAND = re.compile(
@@ -17,21 +18,26 @@ _SPACE = re.compile(r"\\[,;:!> ]|\\q?quad\b|~")
 _WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*|[-+*/=<>^|]")
 _ARTICLES = frozenset(("a", "an", "the"))
 _TIGHT = re.compile(
-    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle|\\[()\[\]](?!.*\\\\)"
+    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle"
+    r"|\\[()\[\]](?!.*\\\\)"
 )
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|[~$])+(?=[0-9])")
 _DFRAC = re.compile(r"\\[dtc]frac")
 
 DENIALS = re.compile(
-    r"\b(?:not|never|neither|nor|wrong|incorrect|incorrectly|false|mistaken|mistake|invalid|except|unlikely|cannot|untrue"
+    r"\b(?:not|never|neither|nor|wrong|incorrect|incorrectly|false|mistaken|mistake|invalid|except|unlikely"
+    r"|cannot|untrue"
     r"|anything but|other than|rather than|instead of|disregard|ignore|reject|rejected|ruled out|no longer"
-    r"|n['’]t|isnt|wasnt|arent|dont|doesnt|cant)\b|(?<=[a-z])n['’]t\b|\\(?:not|neg|lnot|cancel|xcancel|bcancel|sout|st)(?![a-z])"
+    r"|n['’]t|isnt|wasnt|arent|dont|doesnt|cant)\b|(?<=[a-z])n['’]t\b|\\(?:not|neg|lnot|cancel|xcancel|bcancel"
+    r"|sout|st)(?![a-z])"
     r"|不是|不对|错误|并非|而不是|\bpas\b|\bnicht\b|\bkein\b|\bне\b",
     re.IGNORECASE,
 )
 OPEN = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|probably|might|could be|may be|or maybe|not sure|unsure|i think|i guess|guess|"
-    r"one of|between|alternatively|any of|whichever|unless|unknown|unclear|depends|pick|could|hopefully|if not|vs|versus|\?)\b"
+    r"\b(?:either|maybe|perhaps|possibly|probably|might|could be|may be|or maybe|not sure|unsure|i think|i guess"
+    r"|guess|"
+    r"one of|between|alternatively|any of|whichever|unless|unknown|unclear|depends|pick|could|hopefully|if not|vs"
+    r"|versus|\?)\b"
     r"|\?\s*$|或者|可能|也许|\bpeut-être\b|\bvielleicht\b|\bquizás?\b",
     re.IGNORECASE,
 )
@@ -58,9 +64,9 @@ def sensible(text: str) -> bool:
     return re.search(r"[^\W\d_]{2}", bare) is not None or "\\text" in text
 
 
-_VERBS = frozenset(
+_VERBS = names(
     "is are was were will has have had can served won wins receives received gets got does did should must would goes"
-    " lives lies ran runs".split()
+    " lives lies ran runs"
 )
 
 
@@ -85,14 +91,15 @@ def same(gold: str, answer: str) -> bool:
         and len(theirs) <= 2
         and mine[: len(theirs)] == theirs
         and mine[len(theirs)] in _VERBS
-        and gold.strip().lstrip("$\\text{").strip()[:1].isupper()
+        and _COMMAND.sub("", gold).strip(" ${}")[:1].isupper()
         and not DENIALS.search(gold)
     )
 
 
-_STOP_WORDS = frozenset(
-    "any all every each of number numbers only is are be will it they there in on for to that which with has have at by"
-    " as must can this these those and value values".split()
+_STOP_WORDS = names(
+    "any all every each of number numbers only is are be will it they there in on for to that which with has"
+    " have at by"
+    " as must can this these those and value values"
 )
 
 

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from graders.math.names import names
+
 
 class Token(NamedTuple):
     """One token.
@@ -43,13 +45,14 @@ FUNCTIONS = {
     "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "ln": "ln", "log": "log", "lg": "lg", "lb": "lb",
     "exp": "exp", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "floor": "floor", "ceil": "ceil",
     "ceiling": "ceil", "abs": "abs", "sgn": "sgn", "sign": "sgn", "Re": "Re", "Im": "Im", "det": "det",
-    "arg": "arg", "Arg": "arg", "deg": "degree", "binomial": "nCr", "nCr": "nCr", "comb": "nCr", "factorial": "factorial",
+    "arg": "arg", "Arg": "arg", "deg": "degree", "binomial": "nCr", "nCr": "nCr", "comb": "nCr",
+    "factorial": "factorial",
     "Sin": "sin", "Cos": "cos", "Tan": "tan", "Log": "log", "Ln": "ln", "Arctan": "arctan", "Arcsin": "arcsin",
     "cbrt": "cbrt", "erf": "erf", "Gamma": "gammafn",
 }  # fmt: skip
-GREEK = frozenset(
+GREEK = names(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron rho varrho"
-    " sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar".split()
+    " sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar"
 )
 _NAMES = {
     "pi": "pi", "Pi": "pi", "PI": "pi", "sqrt": "sqrt", "infinity": "infty", "infty": "infty", "oo": "infty",
@@ -60,24 +63,26 @@ _NAMES = {
     "cup": "cup", "union": "cup", "Union": "cup", "U": "cup",
 }  # fmt: skip
 # Short runs of letters that are words wherever they stand, rather than products of variables.
-_SHORT_WORDS = frozenset(
-    "is are the of for all not no yes or and if to in at by be an as on so it its per km cm mm kg mg ml mL ft yd mi hr"
+_SHORT_WORDS = names(
+    "is are the of for all not no yes or and if to in at by be an as on so it its per km cm mm kg mg ml mL ft yd"
+    " mi hr"
     " hrs min mins sec pm am PM AM pct lbs oz kW kJ Hz Pa mol mph kph usd USD dm nm cms kms mls gal any odd day one"
-    " two six ten row we let now she he DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor let set via had".split()
+    " two six ten row we let now she he DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor"
+    " let set via had"
 )
 
-_SPACING_COMMANDS = frozenset(
-    "\\displaystyle \\textstyle \\scriptstyle \\limits \\nolimits \\thinspace \\negthinspace \\rm \\bf \\it \\sf \\tt \\cal"
-    " \\normalfont \\mathstrut \\strut \\hfill \\noindent \\enspace \\nobreak \\allowbreak \\protect \\nonumber \\notag"
-    " \\boldmath \\footnotesize \\small \\large \\Large \\LARGE \\huge \\Huge \\tiny \\normalsize \\centering \\par".split()
+_SPACING_COMMANDS = names(
+    "\\displaystyle \\textstyle \\scriptstyle \\limits \\nolimits \\thinspace \\negthinspace \\rm \\bf \\it \\sf"
+    " \\tt \\cal"
+    " \\normalfont \\mathstrut \\strut \\hfill \\noindent \\enspace \\nobreak \\allowbreak \\protect \\nonumber"
+    " \\notag"
+    " \\boldmath \\footnotesize \\small \\large \\Large \\LARGE \\huge \\Huge \\tiny \\normalsize \\centering \\par"
 )
-_FENCES = frozenset(
-    "\\left \\right \\big \\Big \\bigg \\Bigg \\bigl \\bigr \\Bigl \\Bigr \\biggl \\biggr \\Biggl \\Biggr \\middle".split()
+_FENCES = names(
+    "\\left \\right \\big \\Big \\bigg \\Bigg \\bigl \\bigr \\Bigl \\Bigr \\biggl \\biggr \\Biggl \\Biggr \\middle"
 )
 # Commands whose argument is layout too.
-_LAYOUT = frozenset(
-    "\\hspace \\vspace \\hspace* \\color \\textcolor \\label \\tag \\tag* \\phantom \\hphantom \\vphantom".split()
-)
+_LAYOUT = names("\\hspace \\vspace \\hspace* \\color \\textcolor \\label \\tag \\tag* \\phantom \\hphantom \\vphantom")
 _SPACING_OPS = frozenset(("\\,", "\\;", "\\:", "\\!", "\\>", "\\/", "\\ ", "\\(", "\\)", "\\[", "\\]", "\\\n", "\\\t"))
 _NUM = (
     r"[1-9][0-9]{0,2}(?:(?:,\\[!,]?[ ]?|,|\{,\}(?:\\!)?|\\[,; ]|[ ~])[0-9]{3})+(?![0-9]|,[0-9])(?:\.[0-9]+)?"
@@ -94,14 +99,12 @@ _TOKEN = re.compile(
     r"|(?P<op>[(){}\[\],^_/;:%](?!-)|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
     re.DOTALL,
 )
-_TEXT_COMMANDS = frozenset(
+_TEXT_COMMANDS = names(
     "\\text \\textbf \\textit \\textrm \\mbox \\hbox \\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\operatorname"
     " \\operatorname* \\textsf \\texttt \\textnormal \\bold \\emph \\textup \\mathop \\boldsymbol \\pmb \\bm"
-    " \\textsc \\textmd \\mathnormal \\em \\underline \\unit \\si".split()
+    " \\textsc \\textmd \\mathnormal \\em \\underline \\unit \\si"
 )
-_MATH_FONTS = frozenset(
-    "\\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\boldsymbol \\pmb \\bm \\bold \\mathnormal".split()
-)
+_MATH_FONTS = names("\\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\boldsymbol \\pmb \\bm \\bold \\mathnormal")
 
 _SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True))
 _SUBSCRIPT = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ₙᵢₖₘ", "0123456789+-nikm", strict=True))
@@ -109,6 +112,10 @@ _FRACTIONS = {
     "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5",
     "⅙": "1/6", "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8", "⅐": "1/7", "⅑": "1/9", "⅒": "1/10",
 }  # fmt: skip
+_GREEK_IN_ORDER = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega"
+    " Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega phi theta epsilon"
+)
 _CHARS: dict[str, str] = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "×": "*", "·": "*", "∙": "*", "⋅": "*",
     "•": "*", "∗": "*", "✕": "*", "✖": "*", "÷": "/", "∕": "/", "⁄": "/", "√": "\\sqrt ", "∛": "\\sqrt[3] ",
@@ -126,13 +133,12 @@ _CHARS: dict[str, str] = {
     "⊥": "\\perp ", "∥": "\\parallel ", "∀": " for all ", "∴": " ", "¬": " not ", "ℓ": "\\ell ", "℃": "\\degree ",
     "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2061": "", "\u2062": "*", "\u2063": ",", "\u00ad": "",
     "\u3000": " ", "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2007": " ", "\u2002": " ", "\u2003": " ",
-    "⁢": "*", "☐": " ", "□": " ", "✅": " ", "✓": " ", "✔": " ", "。": " ", "！": "!", "％": "%", "¢": " cents ",
+    "☐": " ", "□": " ", "✅": " ", "✓": " ", "✔": " ", "。": " ", "！": "!", "％": "%", "¢": " cents ",
     "度": "\\degree ", "或者": " or ", "或": " or ", "和": " and ", "与": " and ", "且": " and ", "及": " and ",
     "∘": "\\circ ", "â": "a", "é": "e", "è": "e",
     **{_: "\\" + name + " " for _, name in zip(
         "αβγδεζηθικλμνξρστυφχψωΓΔΘΛΞΣΦΨΩϕϑϵ",
-        ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi"
-         " omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega phi theta epsilon").split(), strict=True)},
+        _GREEK_IN_ORDER.split(), strict=True)},
 }  # fmt: skip
 _CIRCLED = {chr(0x2460 + n): str(n + 1) for n in range(20)}
 
@@ -223,9 +229,9 @@ def _separating(tokens: list[Token]) -> list[Token]:
     return out
 
 
-_CONTINUES = frozenset(
+_CONTINUES = names(
     "le ge leq geq lt gt ne neq in cup cap cdot times approx pm mp to Rightarrow implies mid setminus sim equiv div"
-    " leqslant geqslant bmod pmod mod rightarrow land lor wedge vee iff".split()
+    " leqslant geqslant bmod pmod mod rightarrow land lor wedge vee iff"
 )
 
 

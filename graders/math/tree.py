@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 
 from flint import fmpq
 
+from graders.math.names import names
+
 
 class Node(NamedTuple):
     """One operation: its name, its arguments, and a datum for the leaves."""
@@ -42,8 +44,8 @@ TWO = Node("num", (), fmpq(2))
 MINUS_ONE = Node("num", (), fmpq(-1))
 INFINITY = Node("const", (), "inf")
 
-NUMBER_OPS = frozenset(
-    "num dec rep sym const add mul div pow root fn app fact binom pm sum prod int lim deriv base pct deg qty ratio".split()
+NUMBER_OPS = names(
+    "num dec rep sym const add mul div pow root fn app fact binom pm sum prod int lim deriv base pct deg qty ratio"
 )
 
 
@@ -164,7 +166,7 @@ def text(node: Node, depth: int = 0) -> str:
         case "list" | "set":
             return "{" + ", ".join(args) + "}"
         case "tuple":
-            return node.value[0] + ", ".join(args) + node.value[1]
+            return f"{node.value[0]}{', '.join(args)}{node.value[1]}"
         case "rel":
             parts = [args[0]]
             for sign, arg in zip(node.value, args[1:], strict=True):

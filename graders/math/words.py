@@ -1,5 +1,7 @@
 """Words that occur in short answers, by what they do to the mathematics around them. A new word is a new entry."""
 
+from graders.math.names import names
+
 # A whole answer, case-folded and without articles, that names a value or a set of its own.
 PHRASES = {
     "all real numbers": "reals", "all reals": "reals", "any real number": "reals", "real numbers": "reals",
@@ -29,28 +31,51 @@ PHRASES = {
 NUMERALS = {
     word: n
     for n, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 # Dropped in front of a value.
-FILLERS = frozenset(
-    "only about approximately approx exactly roughly around just the a an value answer we get have there therefore thus"
+FILLERS = names(
+    "only about approximately approx exactly roughly around just the a an value answer we get have there"
+    " therefore thus"
     " so hence total of nearly almost at precisely final simply namely that this it solution solutions set result"
-    " clearly finally or all interval ordered pair pairs triple triples point points vector is are be equals equal both"
+    " clearly finally or all interval ordered pair pairs triple triples point points vector is are be equals"
+    " equal both"
     " either together hours minutes year step then obtain find its values range domain coordinates roots root number"
     " sum area volume length width height perimeter probability ratio angle degree equation function matrix maximum"
-    " minimum least greatest smallest largest cost price profit price per cent amount average mean median mode and".split()
+    " minimum least greatest smallest largest cost price profit price per cent amount average mean median mode and"
 )
-VERBS = frozenset("is are equals equal be was were becomes".split())
+VERBS = names("is are equals equal be was were becomes")
 # A clause that only restricts or explains what came before: from here to its end nothing counts.
-CONDITIONS = frozenset(
+CONDITIONS = names(
     "for where when if with such provided given as because since whenever unless while which that so assuming"
-    " respectively regardless from using by after before on under over during inclusive exclusive because 其中".split()
+    " respectively regardless from using by after before on under over during inclusive exclusive because 其中"
 )
 ARTICLES = frozenset(("a", "an", "the"))
 UNIT_PREFIXES = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "平方": 2, "立方": 3}
-PERCENT = frozenset("percent pct percentage percents 百分之".split())
-DEGREES = frozenset("degree degrees deg".split())
+PERCENT = names("percent pct percentage percents 百分之")
+DEGREES = names("degree degrees deg")
 CONNECTIVES = {"and": "and", "or": "or", "und": "and", "et": "and", "ou": "or", "y": "and", "oder": "or"}

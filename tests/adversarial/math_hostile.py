@@ -67,12 +67,12 @@ HOSTILE: list[tuple[str, str, str]] = [
         r"\begin{pmatrix}"
         + r" \\ ".join(" & ".join(f"a_{{{i}{j}}}" for j in range(25)) for i in range(25))
         + r"\end{pmatrix}",
-    ),  # noqa: E501
+    ),
     (
         "determinant",
         "own",
         r"\begin{vmatrix}" + r" \\ ".join(" & ".join(["x"] * 16) for _ in range(16)) + r"\end{vmatrix}",
-    ),  # noqa: E501
+    ),
     ("products of matrices", "own", (r"\begin{pmatrix}1&1\\1&0\end{pmatrix}" * 60)),
     ("gcd of towers", "own", r"\gcd(10^{10^6}, 6^{10^6})"),
     ("floor of a tower", "own", r"\lfloor 10^{10^{10}} / 3 \rfloor"),

@@ -1,5 +1,6 @@
 """No answer holds a worker for long, fills its memory, raises, runs, or is paid by accident."""
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -63,10 +64,8 @@ def test_an_answer_of_any_length_equals_itself_or_cannot_be_told(grader, name, a
     from graders.errors import TaskInvalid
 
     start = time.process_time()
-    try:
+    with contextlib.suppress(TaskInvalid):
         grader.grade(MathTask(answer=answer), r"\boxed{42}")
-    except TaskInvalid:
-        pass
     assert time.process_time() - start < HOLD_S
 
 
@@ -88,7 +87,7 @@ def test_memory_stays_bounded():
         "        grader.grade(MathTask(answer='x^2+1'), '\\\\boxed{' + answer + '}')\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [sys.executable, "-c", program, str(_ROWS)], capture_output=True, text=True, timeout=110, check=True
     )
     assert int(run.stdout.split()[-1]) * 1024 < 512 * 2**20
