@@ -4,7 +4,6 @@ import concurrent.futures
 import json
 import re
 import time
-from collections import Counter
 from typing import Any
 
 import httpx
@@ -47,10 +46,14 @@ def test_attack_programs_are_paid_only_when_honest(composition: Composition, acc
 
 
 def test_whole_completions_agree_with_their_labels(composition: Composition, acceptance: Acceptance) -> None:
-    """All 650 completions as one batch: each comes back once, none as an error, and nearly all as labelled."""
+    """All 650 completions as one batch: each comes back once, none as an error, and nearly all as labelled.
+
+    A reference that cannot be read (two are "4:30p..") may be called invalid; it counts as a disagreement.
+    """
     rows = acceptance.rows("completions")
     results = composition.grade_items([row["item"] for row in rows])
-    assert Counter(result["status"] for result in results) == {"graded": len(rows)}
+    assert len(rows) == 650
+    assert {result["status"] for result in results} <= {"graded", "invalid"}
     wrong = acceptance.disagreeing(rows, results, "right")
     assert len(wrong) <= (1 - AGREEMENT_MIN) * len(rows), "\n".join(wrong)
 
@@ -66,14 +69,14 @@ def test_humaneval_generations_pass_their_asserts(composition: Composition, acce
 def test_judge_submissions_get_their_verdicts(composition: Composition, acceptance: Acceptance) -> None:
     """The contest submissions in the eight languages: accepted, partial or refused as their judges had it.
 
-    Three are left out: what they deserve hangs on their judge's clock and compiler (a loop that gcc removes together
-    with its 512 MB, and two that are called slow against a limit which the data does not tell).
+    Three are left out, whose verdict hangs on their judge: a loop that gcc removes together with its 512 MB, a program
+    that is slow but accepted under a limit which the data does not tell, and one in Python 2.
     """
     rows = [
         row
         for row in acceptance.rows("submissions")
         if row["item"]["task"]["language"] in batches.PROGRAMS
-        and not row["item"]["id"].endswith(("memory_limit.cc", "different_slow.py", "different_linear_search.cc"))
+        and not row["item"]["id"].endswith(("memory_limit.cc", "different_slow.py", "different_py2.py"))
     ]
     assert len(rows) >= 18
     results = composition.grade_items([row["item"] for row in rows])
@@ -174,6 +177,19 @@ def test_prometheus_in_the_composition_has_the_service_s_series(composition: Com
             values = [float(sample["value"][1]) for sample in answer.json()["data"]["result"]]
             time.sleep(0.2)
     assert values and values[0] >= 1
+
+
+def test_the_engine_finds_every_container_healthy(composition: Composition) -> None:
+    """The image's own check runs where the image does, and a worker is not called ill for serving no HTTP."""
+    names = [
+        name for service in ("redis", "api", "math-worker", "code-worker") for name in composition.containers(service)
+    ]
+    until = time.monotonic() + 60
+    health: list[str] = []
+    while time.monotonic() < until and set(health) != {"healthy"}:
+        health = docker("inspect", "--format", "{{.State.Health.Status}}", *names).split()
+        time.sleep(0.2)
+    assert health == ["healthy"] * len(names)
 
 
 def test_a_request_without_a_key_is_refused(composition: Composition) -> None:
