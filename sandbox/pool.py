@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sandbox.admission import Admission
 from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
@@ -167,6 +167,23 @@ class JailPool:
                 return
             self._total -= 1
         self._keeper.ask(warm.session.jail.close)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What the agents of the idle jails say of themselves (agent.Agent._facts)."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+        facts: list[dict[str, Any]] = []
+        for warm in idle:
+            with suppress(SandboxFault):
+                warm.session.send({"do": "ping"})
+                facts.append(warm.session.expect("ping", _BIRTH_S).head)
+            if warm.session.broken:
+                self._discard(warm)
+                continue
+            with self._changed:
+                self._idle.append(warm)
+                self._changed.notify()
+        return facts
 
     def close(self) -> None:
         """End every idle jail; lent ones end when they are given back."""
@@ -339,6 +356,10 @@ class PooledRunner:
             yield candidate
         finally:
             candidate.close()
+
+    def facts(self) -> list[dict[str, Any]]:
+        """One mapping per idle jail: its agent's descriptors, memory, folders, mounts, stray processes."""
+        return self._pool.facts()
 
     def close(self) -> None:
         """End every jail."""

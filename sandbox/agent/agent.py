@@ -737,9 +737,12 @@ class Agent:
         return {
             "pid": os.getpid(),
             "fds": len(os.listdir("/proc/self/fd")),
-            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "rss_bytes": _resident_bytes(),
             "python": sys.version.split()[0],
             "path": os.environ.get("PATH", os.defpath),
+            "folders": len(os.listdir(HOME)) - len(self._cache),
+            "mounts": _count_lines("/proc/self/mounts"),
+            "strangers": self._strangers(),
             "oom_kills": read_oom_kills(),
         }
 
@@ -767,6 +770,16 @@ def digest(folder: str = f"{CODE}/sandbox") -> str:
             content = file.read()
         total.update(f"{name}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _count_lines(path: str) -> int:
+    with open(path) as file:
+        return sum(1 for _ in file)
 
 
 def read_oom_kills() -> int | None:
