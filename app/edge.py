@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,6 +72,8 @@ class Edge:
         try:
             self._check_key(request)
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = 499  # Nobody is there to read an answer; the number is only for the metrics.
         except Exception as error:  # The edge: a bug answers 500 and is logged, and the process goes on.
             if begun:
                 raise

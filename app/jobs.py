@@ -83,6 +83,9 @@ class Desk(Protocol):
     def take(self, delivery: str) -> tuple[Chunk, list[int], int] | None:
         """Claim a delivery: its chunk, the indices to grade, and the store's clock in ms; None if nothing is left."""
 
+    def wanted(self, chunk: Chunk) -> bool:
+        """False when nobody waits for the chunk any more."""
+
     def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
         """Hand over a result to be written soon; the first writer of an item wins."""
 
@@ -100,6 +103,7 @@ class Bench:
     registry: Registry
     desk: Desk
     item_seconds_max: float  # An item that holds the process longer ends it.
+    costly: bool = False  # Items take so long that asking before each whether somebody still waits for it pays.
 
 
 _bench: list[Bench] = []
@@ -122,6 +126,8 @@ def grade_chunk(delivery: str) -> None:
     arrived = time.monotonic()
     for index in indices:
         item = chunk.items[index]
+        if bench.costly and not bench.desk.wanted(chunk):
+            break
         clock_ms = now_ms + (time.monotonic() - arrived) * 1000
         if item.deadline_ms is not None and clock_ms >= item.deadline_ms:
             result = ItemResult.failed("deadline", "the deadline passed before the item was begun")

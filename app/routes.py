@@ -1,13 +1,16 @@
 """The routes: each handler fits in a glance and leaves the work to the rooms below."""
 
+import asyncio
 import time
-from typing import Any, cast
+from collections.abc import Coroutine
+from typing import Any, TypeVar, cast
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from app import profiles, version
 from app.batch import grade_batch
@@ -19,6 +22,8 @@ from app.metrics import CONTENT_TYPE
 from app.schemas import BATCH_SCHEMA, BatchResponse, ProblemDocument, parse_batch
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 router = APIRouter()
 
@@ -55,7 +60,7 @@ async def grade(request: Request) -> Response:
     rooms = services(request)
     check_media(request.headers)
     batch = parse_batch(await read_body(request, rooms.settings), rooms.settings)
-    response = await grade_batch(
+    grading = grade_batch(
         batch,
         request.state.request_id,
         queue=rooms.queue,
@@ -64,8 +69,32 @@ async def grade(request: Request) -> Response:
         settings=rooms.settings,
         elapsed_s=time.monotonic() - request.state.arrived,
     )
+    response = await while_connected(request, grading)
     _log.info("graded", **response["summary"])
     return Response(to_json(response), media_type="application/json")
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result; a client that goes away ends the work.
+
+    Raises: ClientDisconnect, which nobody sees; else what the work raises.
+    """
+    task = asyncio.create_task(work)
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    watching = asyncio.create_task(watch())
+    try:
+        await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        for one in (task, watching):
+            one.cancel()
+        await asyncio.gather(task, watching, return_exceptions=True)
 
 
 def check_media(headers: Headers) -> None:

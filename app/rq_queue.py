@@ -302,7 +302,7 @@ class RqQueue:
             url, socket_timeout=settings.redis_timeout_s + 2, socket_connect_timeout=settings.redis_timeout_s
         )
         self._stream = self._keys.replies(uuid.uuid4().hex)
-        self._waiting: dict[str, OnResult] = {}
+        self._waiting: dict[str, tuple[OnResult, set[int]]] = {}  # With the indices still to come.
         self._admit = self._redis.register_script(ADMIT)
         self._expired = self._redis.register_script(_EXPIRED)
         self._put = self._redis.register_script(_PUT)
@@ -334,7 +334,7 @@ class RqQueue:
 
     async def submit(self, queue: str, chunk: Chunk, on_result: OnResult) -> None:
         """See JobQueue."""
-        self._waiting[chunk.id] = on_result
+        self._waiting[chunk.id] = (on_result, set(range(len(chunk.items))))
         try:
             await self._in_thread(self._submit, queue, chunk)
         except BaseException:
@@ -357,7 +357,14 @@ class RqQueue:
 
     def forget(self, chunk_id: str) -> None:
         """See JobQueue."""
-        self._waiting.pop(chunk_id, None)
+        _, to_come = self._waiting.pop(chunk_id, (None, set()))
+        if to_come:
+            # Without its body a waiting delivery is passed over, and one under way ends after the item at hand.
+            self._senders.submit(self._abandon, chunk_id)
+
+    def _abandon(self, chunk_id: str) -> None:
+        with contextlib.suppress(RedisError):
+            self._redis.delete(self._keys.chunk(chunk_id))
 
     async def clock_ms(self) -> int:
         """See JobQueue."""
@@ -392,7 +399,7 @@ class RqQueue:
                 await asyncio.sleep(0.2)
 
     def _deliver(self, fields: dict[bytes, bytes]) -> None:
-        on_result = self._waiting.get(fields[b"c"].decode())
+        on_result, to_come = self._waiting.get(fields[b"c"].decode(), (None, set()))
         if on_result is None:
             return
         try:
@@ -400,7 +407,9 @@ class RqQueue:
         except (ValueError, TypeError, KeyError):
             _log.exception("unreadable_result")
             result = ItemResult.failed("grader", "a worker sent a result that this release cannot read")
-        on_result(int(fields[b"i"]), result)
+        index = int(fields[b"i"])
+        to_come.discard(index)
+        on_result(index, result)
 
     # State.
 
@@ -599,6 +608,13 @@ class WorkerDesk:
         if chunk.job:
             self._start(keys=[chunk.job], args=[keys.job_events])
         return chunk, [index for index in wanted if index not in finished], int(now)
+
+    def wanted(self, chunk: Chunk) -> bool:
+        """See app.jobs.Desk."""
+        try:
+            return bool(self._redis.exists(self._keys.chunk(chunk.id)))
+        except RedisError:
+            return True  # The store is away, not the caller.
 
     def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
         """See app.jobs.Desk."""

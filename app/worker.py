@@ -69,7 +69,7 @@ def run(settings: Settings, queue: str) -> None:
             WorkerDesk(settings, connection, queue, name, info, on_stuck=lambda: os._exit(STUCK_EXIT))
         )
         seconds_max = settings.math_item_seconds_max if queue == "math" else settings.code_item_seconds_max
-        jobs.lay_out(jobs.Bench(registry, desk, seconds_max))
+        jobs.lay_out(jobs.Bench(registry, desk, seconds_max, costly=queue == "code"))
         keys = Keys(settings.key_prefix)
         worker = QuietWorker(
             [rq_queue(keys, lane, connection) for lane in lanes_of(queue)],  # In this order: requests before jobs.

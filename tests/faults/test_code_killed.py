@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox.docker_jail import LABEL_LEASE, ask_engine
@@ -152,3 +153,17 @@ def jails_of(owners: set[str]) -> list[str]:
     """Containers of any state that these processes started; none where there is no engine."""
     listed = docker("ps", "-a", "--format", f'{{{{.ID}}}} {{{{.Label "{LABEL_LEASE}"}}}}')
     return [line.split()[0] for line in listed if line.split()[-1].partition("-")[0] in owners]
+
+
+def test_a_client_that_goes_away_takes_its_work_with_it(service: Service) -> None:
+    """The programs it sent are not run for nobody: the next caller is served at once."""
+    body = {"items": programs(60, seconds=1.0)}
+    with contextlib.suppress(httpx.TimeoutException):
+        httpx.post(service.url + "/v1/grade", json=body, timeout=1.5)
+    started = time.monotonic()
+    check(service.grade(programs(2)))
+    assert time.monotonic() - started < 20  # All of it would have taken two workers a minute.
+    until = time.monotonic() + 10
+    while httpx.get(service.url + "/metrics", timeout=5).text.count('touchstone_queue_depth{queue="code"} 0.0') != 1:
+        assert time.monotonic() < until
+        time.sleep(0.1)
