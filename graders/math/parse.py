@@ -200,8 +200,8 @@ class _Parser:
         items: list[Node] = []
         separators: set[str] = set()
         while True:
-            while self.separator() is not None:
-                pass
+            while self.token.text in (",", ";", "\\\\", "&", "quad") and self.token.kind == "op":
+                self.next()
             if self.token.kind == "end":
                 break
             item = self.clause()
@@ -242,7 +242,7 @@ class _Parser:
             if token.text in ("\\\\", "&", "quad", "&&"):
                 self.next()
                 return "and" if token.text == "&&" else ","
-            if token.text == "||" and not self.bars:
+            if token.text == "||" and not self.bars and self.peek().kind != "end":
                 self.next()
                 return "or"
         elif token.kind == "word":

@@ -67,12 +67,14 @@ def equal(gold: Node, answer: Node) -> Decision:
 
 
 def _undefined(gold: Node, answer: Node) -> Decision:
-    """A division by zero equals only itself."""
-    try:
-        rational(gold)
-    except Undefined:
-        return None, "none"
-    return False, "rational"
+    """One side divides by zero: no number equals it, and whether two of them are the same nobody can tell."""
+    for side in (gold, answer):
+        try:
+            rational(side)
+        except Undefined:
+            continue
+        return False, "rational"
+    return None, "none"
 
 
 def worth_asking(gold: Node, answer: Node) -> bool:
