@@ -257,7 +257,7 @@ class JailPool:
         try:
             session.greet(_BIRTH_S, [need for language in read_languages().values() for need in language.needs])
             if session.facts.get("digest") != agent_digest():
-                raise JailUnavailable("the sandbox image is of another version: run `make sandbox-image`")  # noqa: TRY301
+                raise JailUnavailable("the sandbox image is of another version: run `make sandbox-image`")
             warm = _Warm(session)
             sound = self._is_sound(warm, thorough=True)
         except BaseException:
