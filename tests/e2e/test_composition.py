@@ -157,8 +157,34 @@ def wait_for_queue(composition: Composition, queue: str, batch: "concurrent.futu
     pytest.fail(f"no item was seen waiting in the {queue} queue")
 
 
-def test_what_was_accepted_survives_a_restart_of_everything(composition: Composition) -> None:
-    """Down to the last process and up again: the store's file is read back, and the service serves."""
+def test_an_accepted_job_survives_the_death_of_every_process(composition: Composition) -> None:
+    """kill -9 of the store, the API and all workers in the middle of a job: started again, they finish it.
+
+    What was answered with 202 ends in exactly one result per item, and the results are the true ones.
+    """
+    cases = [*SLOW_CODE[:12], *batches.small_maths(), *SLOW_CODE[12:24]]
+    with composition.client() as client:
+        accepted = client.post("/v1/jobs", json={"items": [case.item for case in cases]})
+        assert accepted.status_code == 202, accepted.text[:2000]
+        place = accepted.headers["location"]
+        done = 0
+        until = time.monotonic() + 60
+        while not len(batches.small_maths()) < done and time.monotonic() < until:
+            done = client.get(place).json()["counts"]["done"]
+    composition.compose("kill", "--signal", "KILL", "redis", "api", "math-worker", "code-worker")
+    assert len(batches.small_maths()) < done < len(cases), "the processes did not die in the middle of the job"
+    composition.compose("start")
+    composition.ready()
+    with composition.client() as client:
+        ended = client.get(place, params={"wait_s": 120}).json()
+        results = [json.loads(line) for line in client.get(f"{place}/results").text.splitlines()]
+    assert ended["state"] == "finished"
+    assert sorted(result["index"] for result in results) == list(range(len(cases)))
+    assert disagreements(cases, sorted(results, key=lambda result: result["index"])) == []
+
+
+def test_the_composition_serves_again_after_a_restart(composition: Composition) -> None:
+    """Stopped in order and started again, each container within its grace."""
     composition.compose("restart", "--timeout", "45")
     composition.ready()
     cases = batches.small_maths()
