@@ -105,19 +105,37 @@ def _closing_braces(text: str, start: int, end: int) -> dict[int, int]:
     return closing
 
 
+_FEW_BOXES = 4
+
+
+def _closing_brace(text: str, at: int, end: int) -> int | None:
+    """Where the brace that opens at `at` is closed."""
+    depth = 0
+    for match in _BRACE.finditer(text, at, end):
+        brace = match.group()
+        if brace == "{":
+            depth += 1
+        elif brace == "}":
+            depth -= 1
+            if depth == 0:
+                return match.start()
+    return None
+
+
 def _boxes(text: str, start: int, end: int) -> list[_Mark]:
-    first = _BOX.search(text, start, end)
-    if first is None:
+    found = list(_BOX.finditer(text, start, end))
+    if not found:
         return []
-    closing = _closing_braces(text, first.start(), end)
+    # A few boxes are closed one by one; many (somebody is trying something) in one pass, to stay linear.
+    closing = _closing_braces(text, found[0].start(), end) if len(found) > _FEW_BOXES else None
     marks: list[_Mark] = []
     covered = -1
-    for match in _BOX.finditer(text, first.start(), end):
+    for match in found:
         if match.start() < covered:
             continue  # Inside the previous box.
         at = match.end()
         if text[at : at + 1] == "{":
-            close = closing.get(at)
+            close = _closing_brace(text, at, end) if closing is None else closing.get(at)
             if close == at + 1 and _MENTION.search(text, max(start, match.start() - 24), match.start()):
                 continue  # "I wrote it in \\boxed{} as asked" names the format and is no answer.
             if close is None:
@@ -133,6 +151,8 @@ def _boxes(text: str, start: int, end: int) -> list[_Mark]:
 
 
 def _tags(text: str, start: int, end: int) -> list[_Mark]:
+    if text.find("nswer>", start, end) < 0 and text.find("NSWER>", start, end) < 0:
+        return []
     marks: list[_Mark] = []
     opened: re.Match[str] | None = None
     for match in _TAG.finditer(text, start, end):
@@ -244,6 +264,7 @@ _PREDICATE = re.compile(
     r"|result)\b",
     re.I,
 )
+_NEAR_CHARS = 300
 _SENTENCE_CHARS_MAX = 2000
 _SHORT_CHARS = 300
 
@@ -308,8 +329,13 @@ def narrowed(sentence: str) -> str:
 def _phrase(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The region after the last announcing phrase: the rest of its line, or the next line when that is blank."""
     last: re.Match[str] | None = None
-    for match in _PHRASE.finditer(text, start, end):
-        last = match
+    # The last lines first: the phrase is nearly always there, and only the last one counts.
+    near = text.rfind("\n", start, max(start, end - _NEAR_CHARS)) + 1
+    for begin, stop in ((near, end), (start, near)):
+        for match in _PHRASE.finditer(text, max(begin, start), stop):
+            last = match
+        if last is not None:
+            break
     if last is None:
         return None
     at = last.end()

@@ -130,8 +130,8 @@ def _javascript(code: str, source: str, word: str) -> _Files:
 
 
 _GO_PATHS = (
-    "bufio bytes container/heap container/list crypto/md5 crypto/sha256 encoding/hex encoding/json errors fmt maps math "
-    "math/big math/bits math/cmplx math/rand os reflect regexp slices sort strconv strings sync testing time unicode "
+    "bufio bytes container/heap container/list crypto/md5 crypto/sha256 encoding/hex encoding/json errors fmt maps "
+    "math math/big math/bits math/cmplx math/rand os reflect regexp slices sort strconv strings sync testing time unicode "
     "unicode/utf8"
 )
 _GO_PACKAGES = {path.rpartition("/")[2]: path for path in _GO_PATHS.split()}
@@ -150,10 +150,11 @@ def go_file(code: str) -> str:
             word = "" if name == "import" else name
             named[path] = word
     body = _GO_IMPORT.sub("", body)
-    uses = set(re.findall(r"\b([a-z]\w*)\.", body))
+    bare = re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`', " ", body, flags=re.DOTALL)
+    uses = set(re.findall(r"\b([a-z]\w*)\.[A-Z]", bare))
     for word in uses:
         path = _GO_PACKAGES.get(word)
-        declared = re.search(rf"\b{word}\s*(?::=|,[^\n=]*:=)|\bvar\s+{word}\b|[(,]\s*{word}\s+[\w*\[]", body)
+        declared = re.search(rf"\b{word}\s*(?::=|,[^\n=]*:=)|\bvar\s+{word}\b|[(,]\s*{word}\s+[\w*\[]", bare)
         if path and path not in named and not declared:
             named[path] = ""
     kept = {

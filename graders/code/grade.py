@@ -15,6 +15,7 @@ from graders.code.calls import DoesNotCompile, run_calls
 from graders.code.cases import by_rule, run_cases
 from graders.code.checker import open_checker
 from graders.code.dialogue import TEXT_MAX, tail
+from graders.code.drivers import driver_for, reads_notation
 from graders.code.extract import Extracted, extract
 from graders.code.harness import assert_harness, one_process, python_driver, whole_program
 from graders.code.language import canonical
@@ -80,8 +81,9 @@ class CodeGrader:
                 results = run_cases(candidate, tests, limits, plan, accepts)
         elif isinstance(tests, FunctionTests):
             plan = Plan(task, [case.weight for case in tests.cases])
-            with self._open(python_driver(extracted.code)) as candidate:
-                results = run_calls(candidate, tests, limits, plan, tagged=True)
+            with self._open(driver_for(extracted.language, extracted.code, tests)) as candidate:
+                tagged = reads_notation(extracted.language)
+                results = run_calls(candidate, tests, limits, plan, tagged=tagged)
         else:
             return self._run_trusted(task, tests, extracted, limits)
         return self._verdict(extracted, plan, results)

@@ -59,7 +59,7 @@ def _program_files(name: str) -> dict[str, bytes]:
 
 def python_driver(code: str) -> Program:
     """A Python solution behind the driver."""
-    files = {**_program_files("python_driver.py"), "solution.py": _as_file(code), **_offered(code)}
+    files = {**_program_files("python_driver.py"), "solution.py": as_file(code), **_offered(code)}
     return Program("python", files, main="main.py")
 
 
@@ -72,7 +72,7 @@ def assert_harness() -> Program:
 def one_process(code: str) -> Program:
     """The same program with the candidate in its own process, for tests that cannot go by value."""
     program = assert_harness()
-    return Program("python", {**program.files, "solution.py": _as_file(code), **_offered(code)}, main="main.py")
+    return Program("python", {**program.files, "solution.py": as_file(code), **_offered(code)}, main="main.py")
 
 
 def whole_program(language: str, code: str) -> Program:
@@ -81,7 +81,7 @@ def whole_program(language: str, code: str) -> Program:
     if language == "java":
         name = f"{java_main_class(code)}.java"
     offered = _offered(code) if language == "python" else {}
-    return Program(language, {name: _as_file(code)} | offered, main=name)
+    return Program(language, {name: as_file(code)} | offered, main=name)
 
 
 def java_main_class(code: str) -> str:
@@ -96,7 +96,8 @@ def java_main_class(code: str) -> str:
     return classes[-1] if classes else "Main"
 
 
-def _as_file(code: str) -> bytes:
+def as_file(code: str) -> bytes:
+    """A program's text as its file holds it."""
     return code.encode("utf-8", "surrogatepass")
 
 

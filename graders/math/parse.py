@@ -363,6 +363,8 @@ class _Parser:
             elif token.text != ".":
                 break
             i += 1
+        if letters in ("a", "p"):
+            letters += "m"
         if letters not in ("am", "pm"):
             return ""
         while i < len(self.tokens) and self.tokens[i].text == ".":
