@@ -237,15 +237,33 @@ class NoDeathPenalty(BaseDeathPenalty):
         """Nothing to cancel."""
 
 
-def connect(settings: Settings, url: str) -> redis.Redis:
-    """A client with socket time-outs that retries a lost connection twice."""
+def connect(settings: Settings, url: str, *, patience: float = 1.0) -> redis.Redis:
+    """A client with socket time-outs that tries a lost connection once more, but no silence.
+
+    Args:
+        url: redis://, rediss:// (TLS) or unix://.
+        patience: factor to the time-outs, for a process that nobody waits on.
+    """
     return redis.Redis.from_url(
         url,
-        socket_timeout=settings.redis_timeout_s,
-        socket_connect_timeout=settings.redis_timeout_s,
-        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 2),
+        socket_timeout=settings.redis_timeout_s * patience,
+        socket_connect_timeout=settings.redis_timeout_s * patience,
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1, supported_errors=(RedisConnectionError,)),
         health_check_interval=15,
     )
+
+
+def warn_of_losses(connection: redis.Redis) -> None:
+    """Say loudly when the store is set up to lose accepted work. Never raises."""
+    try:
+        settings: Any = connection.config_get("appendonly", "maxmemory-policy")
+    except RedisError as error:
+        _log.warning("store_settings_unknown", error=type(error).__name__)
+        return
+    if settings.get("appendonly") != "yes":
+        _log.error("store_not_durable", mend="set appendonly yes: without it a restart loses accepted work")
+    if settings.get("maxmemory-policy") not in ("noeviction", None):
+        _log.error("store_may_evict", mend="set maxmemory-policy noeviction: others drop accepted work")
 
 
 def rq_queue(keys: Keys, lane: str, connection: Any) -> rq.Queue:
@@ -314,6 +332,7 @@ class RqQueue:
         self._reaper = threading.Thread(target=self._reap_for_ever, name="reaper", daemon=True)
 
     async def __aenter__(self) -> Self:
+        await self._in_thread(warn_of_losses, self._redis)
         self._tasks = [asyncio.create_task(self._read_for_ever())]
         self._reaper.start()
         return self

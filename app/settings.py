@@ -41,8 +41,9 @@ class Settings(BaseSettings):
     """Folder of the embedded store and its append-only file."""
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.{}-]{1,64}$")] = "touchstone"
     """First part of every key in Redis, so that several services can share one."""
-    redis_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """Seconds after which a silent Redis counts as gone."""
+    redis_timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Seconds after which a silent Redis counts as gone for a request; a worker, whom nobody waits on, gives it five
+    times as long."""
 
     sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
     """Which jail runs code: docker where an engine answers, else bubblewrap; there is no unisolated one."""

