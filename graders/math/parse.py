@@ -80,9 +80,7 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     if split_numbers:
         text = re.sub(r"(?<=\d),(?=\d)", " , ", text)
     tokens = tokenize(text, letters_only)
-    while len(tokens) > 1 and (
-        tokens[-2].text in (".", ",", ";", ":", "\\\\", "`", "*", "\\") or tokens[-2].text == "?"
-    ):
+    while len(tokens) > 1 and tokens[-2].kind == "op" and tokens[-2].text in _TRAILING:
         del tokens[-2]
     if len(tokens) == 1:
         raise Unreadable("empty")
@@ -99,6 +97,7 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     return tree
 
 
+_TRAILING = names(". , ; : \\\\ ` * \\ ?")
 _ENVIRONMENT = re.compile(r"\\begin\{(p?matrix|bmatrix|array|aligned|align\*?|gathered)\}(.*?)\\end\{\1\}", re.DOTALL)
 _OPERATOR_ROW = re.compile(r"(?:[-+=/]|\\(?:times|cdot|ln|log|sin|cos|tan|left|right|div|pi)\s*[(|]?\s*\\?)")
 

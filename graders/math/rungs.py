@@ -9,7 +9,7 @@ Each rung answers True, False, or None for "cannot tell", and the first that can
                  bound where both are algebraic ("algebraic"), else accepted at 1,024 bits ("numeric")
     field        rational functions at random points of two finite fields (also at integer points, where variables
                  stand in exponents or bounds)
-    sampled      any other function at 16 points as balls: one disjoint pair proves a difference ("sampled")
+    sampled      any other function at 9 to 16 points as balls: one disjoint pair proves a difference ("sampled")
     canonical    the trees are the same up to the order of sums and products
 
 Equality is relative throughout: two numbers are equal when they agree to the precision they are known to, however small
@@ -326,6 +326,7 @@ _POINTS = (
     ("+", 0.05, 0.3), ("-", 1.1, 3.0), ("+", 9.0, 30.0), ("mixed", 1.0, 6.0), ("+", 30.0, 90.0), ("-", 4.0, 12.0),
     ("+", 0.7, 1.3), ("mixed", 0.1, 1.0), ("+", 2.0, 4.0), ("mixed", 5.0, 20.0),
 )  # fmt: skip
+_ENOUGH = 9  # Agreeing points; the first nine include negative ones for each variable.
 _DISCRETE = frozenset(("fact", "binom", "fn:floor", "fn:ceil", "fn:mod", "fn:gcd", "fn:lcm", "sum", "prod"))
 
 
@@ -383,6 +384,8 @@ def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
                 continue
             if real or imaginary:
                 agreed += 1
+                if agreed >= _ENOUGH and not discrete:
+                    return True
             else:
                 complex_agreed += 1
     if agreed >= 4:

@@ -244,6 +244,7 @@ def _tokenize(
     covered = 0
     depth = 0
     append = out.append
+    new = tuple.__new__  # A third of the cost of Token(...), which matters here and nowhere else.
     for match in _TOKEN.finditer(text, start, end):
         if covered and match.start() < covered:
             continue
@@ -253,14 +254,13 @@ def _tokenize(
             continue
         body = match.group()
         if kind == "op":
-            if body in _SPACING_OPS:
+            change = _DEPTH.get(body)
+            if change is not None:
+                depth += change
+            elif body in _SPACING_OPS:
                 spaced = True
                 continue
-            if body in "([" or body == "\\{":
-                depth += 1
-            elif body in ")]" or body == "\\}":
-                depth -= 1
-            append(Token("op", body, spaced))
+            append(new(Token, ("op", body, spaced, False)))
         elif kind == "num":
             if depth > 0 and "," in body and "\\" not in body and "{" not in body and not _thousands(body):
                 for part in body.split(","):
@@ -268,10 +268,10 @@ def _tokenize(
                     append(Token("op", ","))
                 out.pop()
             else:
-                append(Token("num", body, spaced))
+                append(new(Token, ("num", body, spaced, False)))
         elif kind == "word":
-            if len(body) == 1 and body not in "aA" and body.isascii():
-                append(Token("letter", body, spaced, literal))
+            if len(body) == 1 and body.isascii() and (not literal or body not in "aA"):
+                append(new(Token, ("letter", body, spaced, literal)))
             elif literal or not body.isascii():
                 append(Token("word", body, spaced, True))
             else:
@@ -307,12 +307,13 @@ def _tokenize(
                     return
                 spaced = True
                 continue
-            append(Token("cmd", body[1:], spaced))
+            append(new(Token, ("cmd", body[1:], spaced, False)))
         spaced = False
         if len(out) > TOKENS_MAX:
             return
 
 
+_DEPTH = {"(": 1, "[": 1, "\\{": 1, ")": -1, "]": -1, "\\}": -1}
 _NO_BRACKET = re.compile(r"\s*\.(?![0-9])")
 
 
