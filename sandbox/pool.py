@@ -589,7 +589,7 @@ class PooledConversation:
             frame = self._next(self._deadline, own=True)
             if frame.head.get("done") == "stop":
                 stopping = False
-            else:
+            elif frame.head.get("done") != "said":  # What nobody will read is not kept, however much it is.
                 self._take_in(frame)
         return self._outcome
 

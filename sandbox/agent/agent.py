@@ -41,7 +41,7 @@ HOME = b"/jail"
 CODE = "/touchstone"
 CHANNEL_VARIABLE = "TOUCHSTONE_CHANNEL"
 
-_REQUEST = struct.Struct("=IIQQQQQQIIIIII")
+_REQUEST = struct.Struct("=IIQQQQQQQIIIIII")
 _STATUS = struct.Struct("=IIiiIIQQQQ32s")
 _MAGIC = 0x54534C31
 _HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
@@ -348,9 +348,7 @@ class Agent:
             at += size
 
     def _remember(self, key: str, folder: bytes) -> None:
-        size = sum(
-            os.lstat(os.path.join(parent, name)).st_size for parent, _, names in os.walk(folder) for name in names
-        )
+        size, _ = _measure(folder)
         self._cache[key] = (folder, size)
         self._cache_bytes += size
         while len(self._cache) > 1 and (self._cache_bytes > 64 * 2**20 or len(self._cache) > 64):
@@ -414,7 +412,9 @@ class Agent:
                 fds.append(ours[-1])
                 flags |= _HAS_CHANNEL
                 environment[CHANNEL_VARIABLE] = "3"
-            request = self._request(flags, limits, head, environment)
+            laid = [_measure(path) for path in (program, extra) if path is not None]
+            total = sum(size for size, _ in laid), sum(count for _, count in laid)
+            request = self._request(flags, limits, head, environment, total)
             pidfd = spawner.start_run(request, fds)
         except BaseException:
             for fd in kept:
@@ -458,7 +458,16 @@ class Agent:
         finally:
             os.close(fd)
 
-    def _request(self, flags: int, limits: dict[str, Any], head: dict[str, Any], environment: dict[str, str]) -> bytes:
+    def _request(
+        self,
+        flags: int,
+        limits: dict[str, Any],
+        head: dict[str, Any],
+        environment: dict[str, str],
+        laid: tuple[int, int],
+    ) -> bytes:
+        """The request as launcher.c reads it. `laid`: bytes and number of the files that are there to begin with,
+        which take nothing from what the program may write."""
         stack = min(max(limits["memory_bytes"], 64 * 2**20), _STACK_BYTES_MAX)
         arguments = [os.fsencode(argument) for argument in head["argv"]]
         variables = [os.fsencode(f"{name}={value}") for name, value in environment.items()]
@@ -471,11 +480,12 @@ class Agent:
             int(limits["wall_s"] * 1e6),
             limits["memory_bytes"] + head.get("memory_extra_bytes", 0),
             limits["file_bytes"],
+            limits["file_bytes"] + laid[0],
             stack,
             head.get("data_bytes", 0),
             limits["processes"] + head.get("processes_extra", 0),
             head.get("open_files", _OPEN_FILES),
-            _INODES,
+            _INODES + laid[1],
             len(arguments),
             len(variables),
             len(self._filter) // 8,
@@ -775,6 +785,16 @@ def digest(folder: str = f"{CODE}/sandbox") -> str:
 def _resident_bytes() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _measure(folder: bytes) -> tuple[int, int]:
+    """Bytes, in whole pages, and number of the files and folders within."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    size = count = 0
+    for parent, folders, names in os.walk(folder):
+        count += len(folders) + len(names)
+        size += sum(-(-os.lstat(os.path.join(parent, name)).st_size // page) * page for name in names)
+    return size, count
 
 
 def _count_lines(path: str) -> int:

@@ -59,7 +59,7 @@
 
 struct request {
     uint32_t magic, flags;
-    uint64_t cpu_us, wall_us, memory_bytes, file_bytes, stack_bytes, data_bytes;
+    uint64_t cpu_us, wall_us, memory_bytes, file_bytes, world_bytes, stack_bytes, data_bytes;
     uint32_t processes, open_files, inodes, argument_count, environment_count, filter_count;
     /* Then: filter_count struct sock_filter, argument_count strings, environment_count strings, each ended by NUL. */
 };
@@ -339,7 +339,7 @@ static int build_world(const struct parsed *request, uid_t uid, gid_t gid, int s
     prctl(PR_SET_DUMPABLE, 0);
 
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail(status_fd, "private");
-    snprintf(text, sizeof text, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)request->head.file_bytes,
+    snprintf(text, sizeof text, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)request->head.world_bytes,
              request->head.inodes);
     if (mount("tmpfs", "/jail", "tmpfs", MS_NOSUID | MS_NODEV, text) < 0) fail(status_fd, "tmpfs");
     if (mkdir("/jail/box", 0755) < 0 || mkdir("/jail/tmp", 01777) < 0 || mkdir("/jail/shm", 01777) < 0 ||

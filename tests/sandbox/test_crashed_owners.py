@@ -83,7 +83,7 @@ def test_containers_go_with_their_owner(tmp_path: Path) -> None:
         search = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL_LEASE}={lease}"]
         return subprocess.run(search, capture_output=True, text=True, check=True).stdout.split()
 
-    assert len(containers()) == 2
+    assert _until(lambda: len(containers()) == 2, 30)
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait(5)
     sweep(tmp_path)

@@ -155,6 +155,14 @@ except OSError as e: print(e.errno)
     assert outcome.stdout.split()[-1] == b"28"  # ENOSPC: the folder is full.
 
 
+def test_a_program_larger_than_its_own_allowance_still_runs(runner: PooledRunner) -> None:
+    """What the compiler made takes nothing from what the program may write: else a big binary would be our fault."""
+    source = b"char a[20 << 20] = {1};\nint main(void) { return a[0] + a[100] + 6; }"
+    with runner.open(Program("c", {"main.c": source})) as candidate:
+        (outcome,) = candidate.run([Run()], Limits(file_bytes=8 * MIB))
+    assert (outcome.ended, outcome.exit_code) == (Ended.EXITED, 7), outcome
+
+
 def test_deep_recursion_has_a_stack_as_large_as_the_memory(runner: PooledRunner) -> None:
     """A C program that recurses through 200 MB of stack ends well where 8 MB would crash."""
     source = b"""
