@@ -1,5 +1,6 @@
 """The scripts around the project: they lint, and the one that guards against silent skips does so."""
 
+import os
 import re
 import subprocess
 import sys
@@ -113,3 +114,38 @@ def canonical(requirement: str) -> str:
 def locked(lock: str) -> set[str]:
     """Canonical names of a lock's entries."""
     return {canonical(line) for line in entry_lines(lock)}
+
+
+def build_secrets(folder: Path, **environment: str) -> tuple[str, str]:
+    """What .ci/build-secrets prints, and the pip.conf it writes, on a machine with these variables."""
+    authorities = folder / "authorities.pem"
+    authorities.write_text("the authorities\n")
+    made = subprocess.run(
+        [str(ROOT / ".ci" / "build-secrets"), str(folder / "secrets")],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PIP_CERT": str(authorities)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return made.stdout, (folder / "secrets" / "pip.conf").read_text()
+
+
+def test_a_build_gets_the_machine_s_way_to_packages_as_secrets(tmp_path: Path) -> None:
+    """Index and authorities reach the build as files outside of every layer, readable by their owner alone."""
+    arguments, pip_conf = build_secrets(tmp_path, PIP_INDEX_URL="https://mirror.example/simple", PIP_TIMEOUT="77")
+    assert "id=ca,src=" in arguments and "id=pip_conf,src=" in arguments
+    assert "index-url = https://mirror.example/simple" in pip_conf
+    assert "timeout = 77" in pip_conf
+    secrets = tmp_path / "secrets"
+    assert (secrets / "ca.pem").read_text() == "the authorities\n"
+    assert {path.stat().st_mode & 0o077 for path in secrets.iterdir()} == {0}
+
+
+def test_folders_of_this_machine_do_not_reach_a_build(tmp_path: Path) -> None:
+    """A folder of wheels that exists only here would make pip in the build complain, or fail."""
+    _, pip_conf = build_secrets(
+        tmp_path, PIP_FIND_LINKS="/some/wheels", PIP_EXTRA_INDEX_URL="file:///a/simple https://b.example/simple"
+    )
+    assert "/some/wheels" not in pip_conf and "file:" not in pip_conf
+    assert "extra-index-url = https://b.example/simple" in pip_conf
