@@ -131,8 +131,8 @@ def _javascript(code: str, source: str, word: str) -> _Files:
 
 _GO_PATHS = (
     "bufio bytes container/heap container/list crypto/md5 crypto/sha256 encoding/hex encoding/json errors fmt maps "
-    "math math/big math/bits math/cmplx math/rand os reflect regexp slices sort strconv strings sync testing time unicode "
-    "unicode/utf8"
+    "math math/big math/bits math/cmplx math/rand os reflect regexp slices sort strconv strings sync testing time "
+    "unicode unicode/utf8"
 )
 _GO_PACKAGES = {path.rpartition("/")[2]: path for path in _GO_PATHS.split()}
 _GO_IMPORT = re.compile(r'^import\s*(?:\([^)]*\)|[\w.]*\s*"[^"\n]*")[ \t]*\n?', re.MULTILINE)
