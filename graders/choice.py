@@ -33,6 +33,7 @@ _LATEX = re.compile(
 )
 _LETTER = re.compile(r"(?<![A-Za-z0-9'’\\])([A-Z])(?![A-Za-z0-9'’]|\s*=|\s*\()")
 _LOWER = re.compile(r"^\W*([a-z])\W*$")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _LABELLED = re.compile(r"^\W{0,3}([A-Za-z])\s*[.:)\]、。-]\s*\S")
 _NAMED = re.compile(
     r"\b(?:choice|option|answer|answer choice)\W{0,3}(?:is\W{0,3})?([A-Z])(?![A-Za-z0-9])", re.IGNORECASE
@@ -101,6 +102,8 @@ def letters(text: str) -> tuple[frozenset[str], bool]:
         affirming = " ; ".join(clause for clause in _CLAUSES.split(rest) if clause and not _DENIAL.search(clause))
         others = set(_alone(affirming)) - {labelled.group(1)}
         return frozenset((labelled.group(1), *others)), bool(_OPEN.search(affirming))
+    if not _WORD.search(text) and any(char.isdigit() for char in text):
+        return frozenset(), False  # "1, (E), 1": one of several values, of which one is a letter.
     affirmed: list[str] = []
     denied: list[str] = []
     stated: list[str] = []
@@ -152,6 +155,8 @@ def read(span: Span, completion: str, options: dict[str, str] | None) -> Reading
             found, hedged = letters(sentence)
             if found:
                 return Reading(found, sentence[:_SLOT_CHARS_MAX], hedged)
+        if not _WORD.search(line):
+            break  # A value of another kind ends the completion: no letter before it is the answer.
     if options is not None and span.text is not None:
         return _by_text(span.text, options)
     return Reading(frozenset(), (span.text or "")[:_SLOT_CHARS_MAX])

@@ -243,8 +243,8 @@ _STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？।]")
 _MATH = re.compile(r"\$\$(?:\\.|[^$\\])+\$\$|(?<!\\)\$(?:\\.|[^$\\\n])+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _VERB = re.compile(
-    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|find|get"
-    r"|obtain|becomes?)\b|[为為是]|(?<![0-9])(?<![0-9]\s):(?!=))\s*",
+    r"(?:\bit['’]s\b|\b(?:is|are|be|equals|equal to|was|were|gives?|yields?|est(?: de)?|es|ist|sont|é|è|becomes?"
+    r"|(?:we|you|i)\s(?:find|get|obtain|have))\b|[为為是]|(?<![0-9])(?<![0-9]\s):(?!=))\s*",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
@@ -426,6 +426,8 @@ def extract(completion: str, where: Extract = "auto") -> Span:
         if earlier is not None:
             line = earlier
             whole = completion[start : line[1]].strip()
+            if _asks(completion[line[0] : line[1]]):
+                return Span(None, end, end, "question")
     framed = whole.startswith("\\begin{") and whole.endswith("}") and len(whole) <= ANSWER_CHARS_MAX
     if where == "auto" and (framed or (len(whole) <= _SHORT_CHARS and "\n" not in whole)):
         return Span(_unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))
@@ -477,9 +479,12 @@ def _stated(value: str, sentence: str) -> str:
     return value
 
 
+_LATEX_WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|begin|end)\s*\{[^{}]{0,40}\}|\\[A-Za-z]+")
+
+
 def _mathematical(text: str) -> bool:
     """Whether a line is a value by itself rather than prose: no word of three letters outside of LaTeX commands."""
-    bare = re.sub(r"\\[A-Za-z]+", " ", text)
+    bare = _LATEX_WORDS.sub(" ", text)
     if (
         not bare.isascii()
         and sum(1 for char in bare if char > "\u02ff" and char.isalpha() and not "\u0370" <= char <= "\u03ff") > 2

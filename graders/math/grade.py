@@ -256,11 +256,13 @@ class MathGrader:
     def _judge(self, task: MathTask, reference: Reference, span: Span, prompt: str) -> Verdict:
         assert span.text is not None  # noqa: S101  (grade returned already)
         answer = repaired(span.text)
+        rest = ""
         if span.narrow is not None and span.narrow != span.text and _prose(answer, reference):
+            rest = answer[answer.rfind(span.narrow) + len(span.narrow) :] if span.narrow in answer else answer
             answer = repaired(span.narrow)
         given = _cut(answer)
         words_only = reference.tree is None
-        retracted = _retracted(span)
+        retracted = _retracted(span) or (bool(rest) and text.DENIALS.search(rest) is not None)
         if not retracted and answer == reference.text and task.require_form is None and not prompt:
             explain = _explain(reference, answer, reference.tree)
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", given, explain=explain)

@@ -615,10 +615,8 @@ class _Parser:
                     continue
                 return left
             if kind == "num":
-                if left.op in ("num", "dec", "base") or self.tokens[self.i - 1].kind == "num":
-                    raise Unreadable("two numbers side by side")
-                if not token.spaced and self.tokens[self.i - 1].kind == "letter":
-                    raise Unreadable("digits after a letter")
+                if not (left.op == "fact" or self.tokens[self.i - 1].text == ")") or token.spaced:
+                    raise Unreadable("a number after a factor")  # "1 \\frac{2}{3} 4" names three values, not one.
                 left = _product(left, self.factor())
                 continue
             if kind == "word":
