@@ -26,6 +26,7 @@ limit is a signal, and its default serializer executes what it reads.
 import asyncio
 import contextlib
 import json
+import math
 import threading
 import time
 import uuid
@@ -54,6 +55,9 @@ from app.settings import Settings
 _log = structlog.get_logger()
 
 GRADE_CHUNK = "app.jobs.grade_chunk"
+
+CLOCK_GOOD_S = 10.0
+"""Seconds for which the store's clock is followed by this host's."""
 
 _SETTLED_TTL_S = 120
 """Seconds the record of a finished chunk stays, so that a worker that was only frozen finds that it is too late."""
@@ -327,6 +331,7 @@ class RqQueue:
         self._state = self._redis.register_script(_STATE)
         self._senders = ThreadPoolExecutor(4, thread_name_prefix="send")
         self._stopping = threading.Event()
+        self._clock_ahead_ms, self._clock_good_until = 0, -math.inf
         self._workers_seen = dict.fromkeys(QUEUES, 1)
         self._tasks: list[asyncio.Task[None]] = []
         self._reaper = threading.Thread(target=self._reap_for_ever, name="reaper", daemon=True)
@@ -363,9 +368,13 @@ class RqQueue:
     def _submit(self, queue: str, chunk: Chunk) -> None:
         keys, ttl = self._keys, self._settings.result_ttl_s
         try:
-            if self._redis.zcard(keys.queued(queue)) >= self._settings.queue_chunks_max:
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zcard(keys.queued(queue))
+                pipe.time()
+                waiting, (seconds, microseconds) = pipe.execute()
+            self._set_clock(seconds, microseconds)
+            if waiting >= self._settings.queue_chunks_max:
                 raise QueueFull(f"the {queue} queue is full", retry_after_s=5)
-            seconds, microseconds = self._redis.time()
             placed = Chunk(chunk.id, chunk.items, self._stream, seconds * 1000 + microseconds // 1000)
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(keys.chunk(chunk.id), placed.to_text(), ex=ttl)
@@ -386,12 +395,17 @@ class RqQueue:
             self._redis.delete(self._keys.chunk(chunk_id))
 
     async def clock_ms(self) -> int:
-        """See JobQueue."""
-        try:
-            seconds, microseconds = await self._in_thread(self._redis.time)
-        except RedisError as error:
-            raise _unavailable(error) from error
-        return int(seconds) * 1000 + int(microseconds) // 1000
+        """See JobQueue. Asked of the store only now and then: between, this host's monotonic clock goes as fast."""
+        if time.monotonic() > self._clock_good_until:
+            try:
+                self._set_clock(*await self._in_thread(self._redis.time))
+            except RedisError as error:
+                raise _unavailable(error) from error
+        return self._clock_ahead_ms + int(time.monotonic() * 1000)
+
+    def _set_clock(self, seconds: int, microseconds: int) -> None:
+        self._clock_ahead_ms = seconds * 1000 + microseconds // 1000 - int(time.monotonic() * 1000)
+        self._clock_good_until = time.monotonic() + CLOCK_GOOD_S
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._senders, function, *args)
