@@ -48,20 +48,19 @@ class Reference:
     Args:
         text: as given, without the box or dollar signs around it.
         tree: what it says, or None when it is words.
-        letter: the capital letter it is, when it is the label of an option.
+        letters: the capital letters it is, when it is the label of an option or of several.
         integer: its value, when it is a plain integer.
     """
 
     text: str
     tree: Node | None
-    letter: str | None = None
+    letters: frozenset[str] | None = None
     integer: int | None = None
 
 
-_LETTER = re.compile(r"\s*(?:\\(?:text|mathrm|textbf|mathbf)\{)?\s*[\(\[]?\s*([A-J])\s*[\)\]]?\s*[.:]?\s*\}?\s*\.?\s*")
-_LETTER_AND_TEXT = re.compile(
-    r"\s*(?:\\text\{)?\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{2,80}).*", re.DOTALL
-)
+_WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|boxed)\s*\{|[{}$]|\\[,;: ]")
+_LETTERS = re.compile(r"\W*([A-J])\W*(?:(?:\band\b|[,;&])\W*([A-J])\W*)*")
+_LETTER_AND_TEXT = re.compile(r"\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{1,80}).*", re.DOTALL)
 _DAMAGED = (("\x0c", "\\f"), ("\x08", "\\b"), ("\x07", "\\a"), ("\x0b", "\\v"))
 _DAMAGED_TAB = re.compile(r"\t(?=ext|imes|an\b|heta|frac|ilde|riangle|au\b|o\b)")
 _DAMAGED_RETURN = re.compile(r"\r(?=ight|ho\b|angle|floor|ceil)")
@@ -101,7 +100,7 @@ def read_reference(given: str) -> Reference:
             shown = span.text + ("\\%" if _percent_after(span) else "")
     elif len(shown) > 400 or ("\n" in shown.strip() and "\\begin" not in shown):
         span = extract(shown)
-        first = _LETTER_AND_TEXT.fullmatch(shown)
+        first = _option_letters(shown)
         if first is None and span.text is not None and span.method in ("phrase", "answer_tag", "hashes"):
             shown = span.text
     dollars = _DOLLARS.match(shown)
@@ -114,17 +113,24 @@ def read_reference(given: str) -> Reference:
         raise TaskInvalid("reference_too_long", f"the reference answer is longer than {REFERENCE_CHARS_MAX} characters")
     if _INTEGER.fullmatch(shown):
         return Reference(shown, _tree_or_none(shown), None, int(shown))
-    letter = _LETTER.fullmatch(shown)
-    if letter is not None:
-        return Reference(shown, _tree_or_none(shown), letter.group(1))
-    labelled = _LETTER_AND_TEXT.fullmatch(shown)
-    if labelled is not None:
-        name = next(group for group in labelled.groups()[:3] if group)
-        return Reference(shown, None, name)
+    letters = _option_letters(shown)
+    if letters is not None:
+        return Reference(shown, None, letters)
     read = _tree_or_none(shown)
     if read is None and not text.sensible(shown):
         raise TaskInvalid("unreadable_reference", "the reference answer is neither readable mathematics nor words")
     return Reference(shown, read)
+
+
+def _option_letters(shown: str) -> frozenset[str] | None:
+    """The labels of options a reference names: "C", "(C)", "A and D", "(A) Cecile"; None when it is no such thing."""
+    bare = _WRAPPED.sub(" ", shown) if "\\" in shown or "{" in shown else shown
+    if _LETTERS.fullmatch(bare):
+        return frozenset(re.findall(r"[A-J]", bare))
+    labelled = _LETTER_AND_TEXT.fullmatch(bare)
+    if labelled is not None:
+        return frozenset(group for group in labelled.groups()[:3] if group)
+    return None
 
 
 def _tree_or_none(shown: str) -> Node | None:
@@ -176,11 +182,11 @@ class MathGrader:
         if prompt and _copies(completion, prompt):
             return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method="echo", explain=_explain(references[0], "", None))
         span = extract(completion, task.extract)
-        if span.text is None and not (references[0].letter and span.method == "nothing"):
+        if span.text is None and not (references[0].letters and span.method == "nothing"):
             return Verdict(
                 Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_explain(references[0], "", None)
             )
-        if references[0].letter is not None:
+        if references[0].letters is not None:
             return self._letter(task, references, span, completion)
         options = (task.answer, task.tolerance, task.ordered, task.require_form)
         key = (options, span.text, span.narrow, _tail(span), _retracted(span), prompt)
@@ -226,7 +232,7 @@ class MathGrader:
 
     def _letter(self, task: MathTask, references: list[Reference], span: Span, completion: str) -> Verdict:
         """The reference is the label of an option: read the answer as a choice."""
-        wanted = {reference.letter for reference in references}
+        wanted = [reference.letters for reference in references]
         reading = choice.read(span, completion, None)
         explain = _explain(references[0], ",".join(sorted(reading.letters)), None)
         if reading.hedged:
@@ -237,8 +243,7 @@ class MathGrader:
             if any(text.same(reference.text, span.text) for reference in references):
                 return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", _cut(span.text), explain=explain)
             return Verdict(Outcome.WRONG, Reason.UNPARSABLE, method="letter", answer=_cut(span.text), explain=explain)
-        right = len(reading.letters) == 1 and next(iter(reading.letters)) in wanted
-        if right:
+        if reading.letters in wanted:
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "letter", reading.text, explain=explain)
         return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="letter", answer=reading.text, explain=explain)
 
@@ -273,12 +278,10 @@ class MathGrader:
                 return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=given, explain=explain)
             if task.require_form is None:
                 return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "rational", given, explain=explain)
-        denied = retracted or (_WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer)))
-        if (
-            denied
-            and (words_only or not text.DENIALS.search(reference.text))
-            and not (words_only and text.same(reference.text, answer))
-        ):
+        hedged = _WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer))
+        if hedged and not words_only and text.DENIALS.search(reference.text):
+            hedged = None  # The reference itself denies something: the words are compared, not weighed.
+        if retracted or (hedged and not _says_the_same(reference, answer)):
             explain = _explain(reference, "", None)
             return Verdict(Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=explain)
         found, read = self._compare(task, reference, answer, span, prompt)
@@ -312,6 +315,9 @@ class MathGrader:
         read = _tree_or_none(shown)
         if read is None and shown is not answer:
             read = _tree_or_none(answer)
+        if read is None and gold.op in NUMBER_OPS:
+            alone = _only_number(answer)
+            read = None if alone is None else _tree_or_none(alone)
         if read is None:
             if text.tight(answer) == text.tight(reference.text) or text.same(reference.text, answer):
                 return Found(True, "text"), None
@@ -376,6 +382,31 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
 _UNWORKED = names("add mul div pow root fn fact binom sum prod int lim rel")
 
 
+def _says_the_same(reference: Reference, answer: str) -> bool:
+    """Whether words that look like a denial are the reference: "does not exist" for "DNE"."""
+    if reference.tree is None:
+        return text.same(reference.text, answer)
+    return reference.tree.op == "special" and _tree_or_none(answer) == reference.tree
+
+
+_PROSE_NUMBER = re.compile(r"(?:\\?\$|[€£])?-?\d[\d,]*(?:\.\d+)?(?:\\?%)?")
+_COMPARING = re.compile(
+    r"\b(?:more|less|least|most|fewer|greater|over|under|above|below|than|up to|until|before|after)\b", re.I
+)
+
+
+def _only_number(answer: str) -> str | None:
+    """The one number of a sentence in the answer's place: "She makes $18 every day"."""
+    if (
+        len(re.findall(r"[^\W\d_]{2,}", answer)) < 3
+        or re.search(r"[=<>^_]|\\(?!\$|%|text|,)", answer)
+        or _COMPARING.search(answer)
+    ):
+        return None
+    numbers = _PROSE_NUMBER.findall(answer)
+    return numbers[0] if len(numbers) == 1 else None
+
+
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")
 
 
@@ -409,16 +440,28 @@ def _without_unit_letter(gold: Node, read: Node) -> Node | None:
     """5m for 5: a letter after the number that names a unit, where the reference has no variables."""
     if tree.symbols(gold) or gold.op not in NUMBER_OPS:
         return None
-    factors = list(read.args) if read.op == "mul" else []
-    while len(factors) > 1:
-        last = factors[-1]
-        base = last.args[0] if last.op == "pow" and last.args[1].op == "num" else last
-        if base.op != "sym" or base.value not in units.LETTERS:
-            break
-        factors.pop()
-    if not factors or len(factors) == len(read.args) or any(tree.symbols(factor) for factor in factors):
+    coefficient = _coefficient(read)
+    return None if coefficient is None or coefficient == read else coefficient
+
+
+def _coefficient(node: Node) -> Node | None:
+    """What is left of a product or quotient without its unit letters; None where other variables are in it."""
+    if not tree.symbols(node):
+        return node
+    if node.op == "sym":
+        return tree.ONE if node.value in units.LETTERS else None
+    if node.op == "pow" and node.args[0].op == "sym" and node.args[1].op == "num":
+        return _coefficient(node.args[0])
+    if node.op not in ("mul", "div"):
         return None
-    return factors[0] if len(factors) == 1 else Node("mul", tuple(factors))
+    parts = [_coefficient(arg) for arg in node.args]
+    kept = [part for part in parts if part is not None]
+    if len(kept) != len(parts) or (node.op == "mul" and kept[0] == tree.ONE and node.args[0].op == "sym"):
+        return None
+    if node.op == "div":
+        return kept[0] if kept[1] == tree.ONE else Node("div", tuple(kept))
+    numbers = [part for part in kept if part != tree.ONE]
+    return numbers[0] if len(numbers) == 1 else Node("mul", tuple(numbers)) if numbers else None
 
 
 _AFTER_UNIT = re.compile(r"\s*\$?\s*(\\?%|percent\b|pct\b)")

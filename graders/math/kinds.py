@@ -372,9 +372,11 @@ def is_name(node: Node) -> bool:
     if node.op == "const":
         return bool(node.value in ("e", "i"))
     if node.op == "fn":
-        return node.value in ("abs", "det", "max", "min", "gcd", "lcm", "deg", "arg", "Re", "Im") and is_name(
-            node.args[0]
-        )
+        return bool(node.args) and all(is_name(arg) for arg in node.args)
+    if node.op in ("lim", "sum", "int"):
+        return is_name(node.args[-1])
+    if node.op == "matrix":
+        return all(is_name(arg) for arg in node.args)
     if node.op == "mul":
         return all(_single(arg) for arg in node.args)
     if node.op == "div":

@@ -224,6 +224,10 @@ class _Parser:
                 separators.add(more)
         if not items:
             raise Unreadable("empty")
+        if len(items) > 1:
+            # "x = 2k pi, k in Z": what says where a parameter lives is no value of its own.
+            kept = [item for item in items if not _domain(item)]
+            items = kept or items
         if len(items) == 1:
             return items[0]
         if separators <= {",", "and"}:
@@ -1059,10 +1063,12 @@ class _Parser:
         if self.token.text == "(" and node.op == "sym" and not self.token.spaced:
             if (name in _FUNCTION_LETTERS and self._simple_arguments()) or self._defines():
                 self.next()
-                args = [self.union()]
+                # The probability of a statement: P(X = 2), P(A | B).
+                inside = self.event if name == "P" else self.union
+                args = [inside()]
                 while self.token.text == ",":
                     self.next()
-                    args.append(self.union())
+                    args.append(inside())
                 self.expect(")")
                 return Node("app", tuple(args), node.value)
         elif (
@@ -1080,6 +1086,14 @@ class _Parser:
             self.expect(")")
             return Node("app", (argument,), f"{name}^-1")
         return node
+
+    def event(self) -> Node:
+        """What a probability is of: a statement, perhaps under a condition."""
+        left = self.clause()
+        if self.token.text in ("|", "mid"):
+            self.next()
+            left = Node("app", (left, self.clause()), "given")
+        return left
 
     def _simple_arguments(self) -> bool:
         """Whether the parentheses at hand close at all, as the arguments of f do."""
@@ -1459,6 +1473,11 @@ def _sum(terms: list[Node]) -> Node:
     if any(term.op in _NOT_SUMMANDS for term in terms):
         raise Unreadable("sum of structures")
     return Node("add", tuple(terms))
+
+
+def _domain(item: Node) -> bool:
+    """Whether a clause only says that a parameter is an integer, a real number, ..."""
+    return item.op == "in" and item.args[0].op in ("sym", "list") and item.args[1].op == "special"
 
 
 def _compound(items: list[Node]) -> Node | None:

@@ -19,6 +19,10 @@ DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not beside this repository")
 
 
+# Rows whose label does not survive a look; docs/math-labels.md gives the reasons.
+DOUBTFUL = {"completions_math_qwen100x8-00024", "completions_math_qwen100x8-00030"}
+
+
 def rows(name: str) -> list[dict[str, str]]:
     """The rows of one file."""
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
@@ -31,6 +35,8 @@ def disagreements(name: str, answer: str, label: str) -> tuple[list[str], list[s
     found = rows(name)
     with MathGrader() as grader:
         for row in found:
+            if row["id"] in DOUBTFUL:
+                continue
             try:
                 correct = grader.grade(MathTask(answer=row["gold"]), row[answer]).outcome is Outcome.CORRECT
             except TaskInvalid:
@@ -46,7 +52,7 @@ def disagreements(name: str, answer: str, label: str) -> tuple[list[str], list[s
         ("math_pairs.jsonl", "pred", "expected", 0.985, 0),
         ("math_generated_pairs.jsonl", "pred", "expected", 1.0, 0),
         ("math_hard_pairs.jsonl", "pred", "label", 0.94, 0),
-        ("math_completions.jsonl", "completion", "label", 0.995, 1),
+        ("math_completions.jsonl", "completion", "label", 0.995, 0),
     ],
 )
 def test_agreement_with_labels(name, answer, label, agreement_min, accepted_max):
