@@ -10,6 +10,7 @@ of times, and then raised.
 """
 
 import hashlib
+import logging
 import os
 import queue
 import threading
@@ -50,6 +51,9 @@ _CHUNK_BYTES_MAX = 16 * MIB
 _QUICK_S = 0.02
 _MESSAGE_BYTES_MAX = 64 * MIB
 _SIGKILL = 9
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -665,7 +669,14 @@ def open_runner(
     try:
         make = _choose(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime, lease=lease)
         admission = Admission(run_dir / "slots", cores or len(os.sched_getaffinity(0)))
-        pool = JailPool(make, jails, candidates_per_jail)
+        try:
+            pool = JailPool(make, jails, candidates_per_jail)
+        except JailUnavailable as error:
+            if kind != "auto":
+                raise
+            # The engine is there and its jail is no use, an image of an older release for one: bubblewrap if it can.
+            _log.warning("no docker jail (%s); trying bubblewrap", error)
+            pool = JailPool(_bubblewrap(run_dir, memory_bytes), jails, candidates_per_jail)
     except BaseException:
         lease.release()
         raise
