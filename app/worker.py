@@ -98,12 +98,15 @@ def open_sandbox(settings: Settings) -> Runner:
 
     Raises: JailUnavailable, with what is missing and how to mend it.
     """
-    from sandbox.pool import open_runner  # Only a process that grades code needs an engine's client.
+    from sandbox.pool import open_runner, sweep  # Only a process that grades code needs an engine's client.
 
+    run_dir = settings.data_dir / "sandbox"
+    if swept := sweep(run_dir):
+        _log.warning("swept_what_a_crash_left", things=swept)
     return open_runner(
         settings.sandbox,
         jails=2,  # Trusted asserts run in a jail of their own beside the candidate's.
         image=settings.sandbox_image,
-        run_dir=settings.data_dir / "sandbox",
+        run_dir=run_dir,
         runtime=settings.sandbox_runtime,
     )
