@@ -222,7 +222,7 @@ static int copy_tree(int from, int to, int depth, struct budget *budget) {
 /* ---- Watching ---- */
 
 struct usage {
-    uint64_t cpu_us, memory_bytes, delay_us;
+    uint64_t cpu_us, memory_bytes, delay_us, file_bytes_max; /* The last: of the process with the most. */
     uint32_t processes;
 };
 
@@ -288,7 +288,7 @@ static void measure(int proc, struct usage *usage, int precise) {
             unsigned long long ran = 0, waited = 0;
             if (sscanf(text, "%llu %llu", &ran, &waited) == 2) usage->delay_us += waited / 1000u;
         }
-        uint64_t bytes = 0;
+        uint64_t bytes = 0, file_bytes = 0;
         if (precise) {
             snprintf(path, sizeof path, "%.16s/smaps_rollup", entry->d_name);
             if (read_at(proc, path, text, sizeof text) > 0)
@@ -298,8 +298,10 @@ static void measure(int proc, struct usage *usage, int precise) {
             snprintf(path, sizeof path, "%.16s/status", entry->d_name);
             if (read_at(proc, path, text, sizeof text) > 0)
                 bytes = field_kb(text, "\nRssAnon:") + field_kb(text, "\nRssShmem:");
+            file_bytes = field_kb(text, "\nRssFile:");
         }
         usage->memory_bytes += bytes;
+        if (file_bytes > usage->file_bytes_max) usage->file_bytes_max = file_bytes;
     }
     closedir(folder);
 }
@@ -425,13 +427,16 @@ static void kill_and_reap(int main_pid, int *wait_status, int *main_seen) {
     }
 }
 
+/* What the pages of files are taken to be in a run that ended before the first look. */
+#define FILES_UNSEEN (128u << 20)
+
 /* Watches until the candidate ends or must end; never returns. */
 static void watch(const struct parsed *request, int main_pid, int status_fd, int proc, int box) {
     const struct request *head = &request->head;
     struct status result;
     struct usage usage;
     int main_seen = 0;
-    uint64_t started = now_us(), seen_cpu = 0, interval = 5000;
+    uint64_t started = now_us(), seen_cpu = 0, interval = 5000, files = FILES_UNSEEN;
     memset(&result, 0, sizeof result);
     result.magic = REQUEST_MAGIC;
     result.stage = STAGE_ENDED;
@@ -459,6 +464,7 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
             if (cpu < other) cpu = other;
             if (cpu > seen_cpu) seen_cpu = cpu;
             if (usage.delay_us > result.delay_us) result.delay_us = usage.delay_us;
+            if (usage.processes) files = usage.file_bytes_max;
             if (usage.memory_bytes > head->memory_bytes && usage.processes > 1) measure(proc, &usage, 1);
             if (usage.memory_bytes > result.peak_bytes) result.peak_bytes = usage.memory_bytes;
             if (usage.memory_bytes > head->memory_bytes) {
@@ -517,8 +523,8 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
     uint64_t resident = (uint64_t)total.ru_maxrss * 1024u;
     if (resident > result.peak_bytes) result.peak_bytes = resident;
     if (result.reason == REASON_NONE && result.cpu_us > head->cpu_us) result.reason = REASON_CPU;
-    /* The peak counts pages of files (libraries) too, hence the allowance; it catches what grew between two looks. */
-    if (result.reason == REASON_NONE && resident > head->memory_bytes + (128u << 20)) result.reason = REASON_MEMORY;
+    /* The kernel's own peak catches what grew since the last look. It counts pages of files (libraries) too. */
+    if (result.reason == REASON_NONE && resident > head->memory_bytes + files) result.reason = REASON_MEMORY;
 
     if ((head->flags & HAS_COLLECT) && result.reason == REASON_NONE && WIFEXITED(result.wait_status) &&
         WEXITSTATUS(result.wait_status) == 0) {

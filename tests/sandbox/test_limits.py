@@ -84,6 +84,25 @@ def test_shared_memory_counts(run_python: RunPython) -> None:
     assert run_python(source, limits=Limits(memory_bytes=128 * MIB)).ended is Ended.MEMORY_LIMIT
 
 
+def test_memory_that_grows_just_past_the_limit_at_the_end_counts(runner: PooledRunner) -> None:
+    """A program that has touched its whole limit and a little more when it exits was over it, however briefly."""
+    source = b"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+    volatile char *a = malloc(260 << 20);
+    for (long i = 0; i < 260 << 20; i += 512) a[i] = a[i / 2] + 1;
+    puts("done");
+    return 0;
+}
+"""
+    with runner.open(Program("c", {"main.c": source})) as candidate:
+        (over,) = candidate.run([Run()], Limits(memory_bytes=256 * MIB))
+        (within,) = candidate.run([Run()], Limits(memory_bytes=280 * MIB))
+    assert over.ended is Ended.MEMORY_LIMIT, over
+    assert within.exited_zero, within
+
+
 def test_memory_within_the_limit_is_reported(run_python: RunPython) -> None:
     """A program that uses 100 MiB of 256 ends by itself, and the peak is near what it used."""
     outcome = run_python("x = bytearray(b'x') * (100 << 20); print(len(x))", limits=Limits(memory_bytes=256 * MIB))

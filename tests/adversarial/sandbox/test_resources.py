@@ -10,7 +10,7 @@ from sandbox.limits import MIB, Limits
 from sandbox.run import Ended, RunOutcome
 
 Attack = Callable[..., RunOutcome]
-LIMITS = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=192 * MIB, output_bytes=MIB, processes=32, file_bytes=16 * MIB)
+LIMITS = Limits(cpu_s=0.5, wall_s=2.0, memory_bytes=192 * MIB, output_bytes=MIB, processes=32, file_bytes=16 * MIB)
 
 TIME, MEMORY, OUTPUT = Ended.TIME_LIMIT, Ended.MEMORY_LIMIT, Ended.OUTPUT_LIMIT
 EXITED, SIGNALLED = Ended.EXITED, Ended.SIGNALLED
