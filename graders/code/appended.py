@@ -3,7 +3,7 @@
 HumanEval-X writes tests so: a main function with asserts for C++, a class Main for Java, calls of console.assert for
 JavaScript, test functions for Go and Rust. They share the candidate's process, so the verdict's integrity is "weak",
 and a task that requires integrity is refused. What counts is never the exit status: a random word is compiled in behind
-the last assert, and only output that ends in it, from a process that ended normally, is a pass. An early exit, however
+the last assert, and only output with that line, from a process that ended normally, is a pass. An early exit, however
 successful it looks, does not print it; finding it in one's own machine code is the tampering that weak integrity means.
 
 The tests are one test: they stop at their first failure.
@@ -41,7 +41,7 @@ class Appended:
         if run is None:
             raise GraderFault("the sandbox gave no outcome")
         outcome, explain = how_it_ended(run)
-        if outcome is TestOutcome.ACCEPTED and not run.stdout.rstrip().endswith(self._word.encode()):
+        if outcome is TestOutcome.ACCEPTED and self._word.encode() not in run.stdout.split(b"\n"):
             outcome = TestOutcome.RUNTIME_ERROR
             explain = {"ended": "exited with status 0 before the tests were over", "stderr": tail(run.stderr)}
         elif outcome is TestOutcome.RUNTIME_ERROR and _ASSERTION.search(run.stderr + run.stdout):
@@ -169,13 +169,20 @@ def _go(code: str, source: str, word: str) -> _Files:
     if not tests:
         raise TaskInvalid("no_tests", "the tests hold no test function")
     source = re.sub(r'^[ \t]*(?:import\s+)?"github\.com/stretchr/testify/\w+"[ \t]*$', "", source, flags=re.MULTILINE)
-    rows = "".join(f'\t\t{{Name: "{name}", F: {name}}},\n' for name in tests)
+    rows = "".join(f'\t\t{{Name: "{name}", F: watched({name})}},\n' for name in tests)
+    # testing.Main ends the process itself, so the word is printed by a test of ours behind the others.
     main = (
-        'package main\n\nimport (\n\t"flag"\n\t"os"\n\t"testing"\n)\n\n'
-        "func main() {\n\ttesting.Init()\n\tflag.Parse()\n"
-        "\tany := func(pat, str string) (bool, error) { return true, nil }\n"
-        f"\tif !testing.RunTests(any, []testing.InternalTest{{\n{rows}\t}}) {{\n\t\tos.Exit(1)\n\t}}\n"
-        f'\tos.Stdout.WriteString("\\n{word}\\n")\n}}\n'
+        'package main\n\nimport (\n\t"os"\n\t"testing"\n)\n\n'
+        "func main() {\n\tpassed := 0\n"
+        "\twatched := func(test func(*testing.T)) func(*testing.T) {\n"
+        "\t\treturn func(t *testing.T) {\n\t\t\ttest(t)\n"
+        "\t\t\tif !t.Failed() {\n\t\t\t\tpassed++\n\t\t\t}\n\t\t}\n\t}\n"
+        "\ttests := []testing.InternalTest{\n"
+        f"{rows}\t}}\n"
+        '\ttests = append(tests, testing.InternalTest{Name: "TouchstoneLast", F: func(t *testing.T) {\n'
+        f"\t\tif passed == {len(tests)} {{\n"
+        f'\t\t\tos.Stdout.WriteString("\\n{word}\\n")\n\t\t}}\n\t}}}})\n'
+        "\ttesting.Main(func(pat, str string) (bool, error) { return true, nil }, tests, nil, nil)\n}\n"
     )
     candidate = re.sub(r"^func\s+main\s*\(\s*\)", "func touchstoneCandidatesMain()", code, flags=re.MULTILINE)
     files = {"main.go": main, "solution.go": go_file(candidate), "tests.go": go_file(source)}

@@ -380,7 +380,7 @@ def _rust_type(code: str, name: str) -> bool:
 
 
 def _rust_signature(code: str, name: str) -> tuple[list[str], str]:
-    """The parameter types of a function, "self" among them, and its result's; nothing for a name that is no function."""
+    """The parameter types of a function, "self" among them, and its result's; nothing where there is none."""
     found = re.search(rf"\bfn\s+{name}\s*(?:<[^>]*>)?\s*\(", code)
     if found is None:
         return [], ""
