@@ -7,6 +7,8 @@
 #   make sandbox-image  the image that code is run in (touchstone-sandbox:latest)
 #   make image          the service's own image (touchstone:latest)
 #   make e2e            both images, docker-compose up, tests/e2e, down
+#   make storm          random kills under load, then the history is checked
+#   make docs           the pages of docs/ that list what the code declares
 #   make bench          every script in benchmarks/, one after the other
 #   make clean          what the targets above left behind, but for .venv and the images
 #
@@ -31,7 +33,7 @@ BASE_IMAGE ?= debian:bookworm-slim
 IMAGE ?= touchstone:latest
 SANDBOX_IMAGE ?= touchstone-sandbox:latest
 
-.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench clean
+.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm docs clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -79,6 +81,14 @@ test: check
 
 bench: setup-dev
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+# Five minutes of random kills under 20,000 items with known verdicts; STORM_ARGS="--seed 7" repeats one.
+storm: setup-dev
+	$(BIN)/python -m tests.storm $(STORM_ARGS)
+
+# The pages of docs/ that list what the code declares.
+docs: setup
+	$(BIN)/python docs/make.py
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench-results
