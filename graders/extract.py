@@ -79,6 +79,11 @@ _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 # Between two boxes that make up one answer: punctuation, dollar signs, "and", "or", at most two words in between.
 _JOINT = re.compile(r"(?:[\s,;.&$]|\\[()\[\],; ]|\\q?quad|\\text\{|\}|and|or|,)*", re.IGNORECASE)
 _JOINT_WORDS = re.compile(r"[^.!?\n\\]{0,24}?\b(?:and|or)\b[\s$\\(]{0,6}", re.IGNORECASE)
+_ALTERNATIVE = re.compile(
+    r"\b(?:alternatively|or (?:maybe|perhaps|possibly|else|even)|maybe|perhaps|possibly|could also be|might also be"
+    r"|otherwise)\b",
+    re.IGNORECASE,
+)
 _AROUND = 200
 
 
@@ -179,6 +184,8 @@ def _joined(text: str, earlier: _Mark, later: _Mark) -> bool:
     joint = _JOINT.match(gap)
     if joint is not None and joint.end() == len(gap):
         return True
+    if _ALTERNATIVE.search(gap):
+        return True
     words = _JOINT_WORDS.match(gap)
     return words is not None and words.end() == len(gap)
 
@@ -256,7 +263,7 @@ _CONCLUDES = re.compile(
 )
 _NUMBER = re.compile(r"[-−+]?[$€£¥]?\d+(?:[.,]\d+)*(?:\s?/\s?\d+)?(?:\s?\\?%)?|[-−+]?\.\d+")
 _VALUE_AND_UNIT = re.compile(
-    r"[\W\d_]*(?:\\?[A-Za-z]{1,2}(?![A-Za-z])[\W\d_]*)*(?:\s(?:percent|pct|degrees?|[a-z]{2,12})\.?)?$"
+    r"[\W\d_]*(?:(?:\\?[A-Za-z]{1,2}|and)(?![A-Za-z])[\W\d_]*)*(?:\s(?:percent|pct|degrees?|[a-z]{2,12})\.?)?$"
 )
 # "$x \\ge 5$ is the solution": here what comes before the verb is the answer.
 _PREDICATE = re.compile(

@@ -133,11 +133,20 @@ def _option_letters(shown: str) -> frozenset[str] | None:
     return None
 
 
+_OPTION_LABEL = re.compile(
+    r"\s*(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:\([A-J]\)|[A-J][.)])\s*\}?(?:\\[ ,;]|[\s:.])*(?=\S)"
+)
+
+
 def _tree_or_none(shown: str) -> Node | None:
     try:
         return parse(shown)
     except Unreadable:
         pass
+    label = _OPTION_LABEL.match(shown)
+    if label is not None:
+        with suppress(Unreadable):
+            return parse(shown[label.end() :])
     if "\\text" in shown or not re.search(r"[A-Za-z]{4}", re.sub(r"\\[A-Za-z]+", "", shown)):
         return None
     try:
@@ -265,6 +274,8 @@ class MathGrader:
         if span.narrow is not None and span.narrow != span.text and _prose(answer, reference):
             rest = answer[answer.rfind(span.narrow) + len(span.narrow) :] if span.narrow in answer else answer
             answer = repaired(span.narrow)
+        if reference.tree is None and span.narrow is not None and text.same(reference.text, span.narrow):
+            answer = span.narrow
         given = _cut(answer)
         words_only = reference.tree is None
         retracted = _retracted(span) or (bool(rest) and text.DENIALS.search(rest) is not None)
@@ -389,19 +400,17 @@ def _says_the_same(reference: Reference, answer: str) -> bool:
     return reference.tree.op == "special" and _tree_or_none(answer) == reference.tree
 
 
-_PROSE_NUMBER = re.compile(r"(?:\\?\$|[€£])?-?\d[\d,]*(?:\.\d+)?(?:\\?%)?")
+_PROSE_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:\\?\$|[€£])?-?\d[\d,]*(?:\.\d+)?(?:\\?%)?(?![A-Za-z0-9])")
 _COMPARING = re.compile(
-    r"\b(?:more|less|least|most|fewer|greater|over|under|above|below|than|up to|until|before|after)\b", re.I
+    r"\b(?:more|less|least|most|fewer|greater|over|under|above|below|than|up to|until|before|after|or|and)\b", re.I
 )
 
 
 def _only_number(answer: str) -> str | None:
     """The one number of a sentence in the answer's place: "She makes $18 every day"."""
-    if (
-        len(re.findall(r"[^\W\d_]{2,}", answer)) < 3
-        or re.search(r"[=<>^_]|\\(?!\$|%|text|,)", answer)
-        or _COMPARING.search(answer)
-    ):
+    if len(re.findall(r"[^\W\d_]+", answer)) < 2 or re.search(r"[=<>^_]|\\(?!\$|%|text|,)", answer):
+        return None
+    if _COMPARING.search(answer):
         return None
     numbers = _PROSE_NUMBER.findall(answer)
     return numbers[0] if len(numbers) == 1 else None

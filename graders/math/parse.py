@@ -265,6 +265,8 @@ class _Parser:
         self.enter()
         if self.token.kind == "word":
             self.preamble()
+        if self.token.text in _DOTS and self.peek().text == "=":
+            self.next()
         if self.comparison() in ("=", "≈"):
             self.next()  # "= 5", "≈ 3.14": what it equals was left out.
         left = self.union()

@@ -27,7 +27,8 @@ _DFRAC = re.compile(r"\\[dtc]frac")
 DENIALS = re.compile(
     r"\b(?:not|never|neither|nor|wrong|incorrect|incorrectly|false|mistaken|mistake|invalid|except|unlikely"
     r"|cannot|untrue"
-    r"|anything but|other than|rather than|instead of|disregard|ignore|reject|rejected|ruled out|no longer"
+    r"|anything but|other than|rather than|instead of|refuse|refuses|refusing|decline|unable|give up|skip"
+    r"|disregard|ignore|reject|rejected|ruled out|no longer"
     r"|n['’]t|isnt|wasnt|arent|dont|doesnt|cant)\b|(?<=[a-z])n['’]t\b|\\(?:not|neg|lnot|cancel|xcancel|bcancel"
     r"|sout|st)(?![a-z])"
     r"|不是|不对|错误|并非|而不是|\bpas\b|\bnicht\b|\bkein\b|\bне\b",
