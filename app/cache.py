@@ -18,11 +18,12 @@ from app.chunk import ChunkItem, ItemResult
 _MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "undecided"})
 
 
-def key_of(item: ChunkItem) -> bytes:
-    """A digest of everything a verdict on the item depends on; its deadline is not among that."""
+def key_of(item: ChunkItem) -> tuple[bytes, int]:
+    """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes."""
     seen = [item.completion, item.prompt, item.task, item.components, item.explain]
     text = json.dumps(seen, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(version.GRADER.encode() + b"\0" + text.encode("utf-8", "surrogatepass")).digest()
+    data = text.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)
 
 
 class VerdictCache:

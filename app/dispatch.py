@@ -6,6 +6,7 @@ chunks by itself does not wait. Chunks shrink as workers grow in number, so that
 
 import asyncio
 import math
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,13 @@ from app.queue import JobQueue
 from app.settings import Settings
 
 
+RETRY_AFTER_S = (1.0, 60.0)
+"""The shortest and the longest wait that a refused caller is told."""
+
+PACE_WINDOW_S = 10.0
+"""Seconds over which the pace of finished items is taken."""
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """An item on its way, how many wait for it, and where its result goes."""
@@ -24,6 +32,7 @@ class _Waiting:
     item: ChunkItem
     queue: str
     key: bytes
+    size: int
     result: "asyncio.Future[ItemResult]"
     holders: int = 1
     chunk_id: str = ""
@@ -48,6 +57,8 @@ class Dispatcher:
         self._gathering: dict[str, list[_Waiting]] = {name: [] for name in QUEUES}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._under_way = dict.fromkeys(QUEUES, 0)
+        self._bytes_under_way = 0
+        self._pace_since, self._pace_done = time.monotonic(), 0
         self._left: dict[str, int] = {}  # Items of a chunk that somebody still waits for.
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -66,11 +77,9 @@ class Dispatcher:
         Returns: one result per item, in the order given.
         Raises: QueueFull before anything was sent, or when the queue refuses; StoreUnavailable.
         """
-        for name in QUEUES:
-            wanted = sum(1 for queue, _ in items if queue == name)
-            if wanted and self._under_way[name] + wanted > self._settings.queue_items_max:
-                raise QueueFull(f"the {name} queue is full", retry_after_s=5)
-        places = [self._place(name, item) for name, item in items]
+        keys = [key_of(item) for _, item in items]
+        self._check_room(items, sum(size for _, size in keys))
+        places = [self._place(name, item, *key) for (name, item), key in zip(items, keys, strict=True)]
         waiting = [place for place in places if isinstance(place, _Waiting)]
         try:
             for name in QUEUES:
@@ -82,9 +91,28 @@ class Dispatcher:
             for one in waiting:
                 self._leave(one)
 
-    def _place(self, name: str, item: ChunkItem) -> "ItemResult | _Waiting":
+    def _check_room(self, items: Sequence[tuple[str, ChunkItem]], size: int) -> None:
+        if self._bytes_under_way and self._bytes_under_way + size > self._settings.queue_bytes_max:
+            raise QueueFull("as many bytes as allowed are under way", retry_after_s=self._wait_s(self.under_way))
+        for name in QUEUES:
+            wanted = sum(1 for queue, _ in items if queue == name)
+            if wanted and self._under_way[name] + wanted > self._settings.queue_items_max:
+                raise QueueFull(f"the {name} queue is full", retry_after_s=self._wait_s(self._under_way[name]))
+
+    def _wait_s(self, items: int) -> float:
+        """Seconds until so many items will be done, by the pace of late: what a refused caller should wait."""
+        elapsed_s = time.monotonic() - self._pace_since
+        pace = self._pace_done / elapsed_s if self._pace_done and elapsed_s > 0 else 0.0
+        return min(max(items / pace, RETRY_AFTER_S[0]), RETRY_AFTER_S[1]) if pace else RETRY_AFTER_S[0]
+
+    def _one_done(self) -> None:
+        if time.monotonic() - self._pace_since > PACE_WINDOW_S:
+            # Half of the old window counts on, so that the pace does not start from nothing.
+            self._pace_since, self._pace_done = time.monotonic() - PACE_WINDOW_S / 2, self._pace_done // 2
+        self._pace_done += 1
+
+    def _place(self, name: str, item: ChunkItem, key: bytes, size: int) -> "ItemResult | _Waiting":
         """Where an item's result is, or will come from."""
-        key = key_of(item)
         # Case 1: known.
         if (known := self._cache.get(key)) is not None:
             self._observe_cache("hit")
@@ -97,8 +125,9 @@ class Dispatcher:
             return other
         # Case 3: it has to be sent.
         self._observe_cache("miss")
-        one = self._by_key[key] = _Waiting(item, name, key, asyncio.get_running_loop().create_future())
+        one = self._by_key[key] = _Waiting(item, name, key, size, asyncio.get_running_loop().create_future())
         self._under_way[name] += 1
+        self._bytes_under_way += size
         self._gathering[name].append(one)
         return one
 
@@ -124,6 +153,7 @@ class Dispatcher:
         if one.holders:
             return
         self._under_way[one.queue] -= 1
+        self._bytes_under_way -= one.size
         if self._by_key.get(one.key) is one:
             del self._by_key[one.key]
         if not one.result.cancel() and not one.result.cancelled():
@@ -171,6 +201,7 @@ class Dispatcher:
         def on_result(index: int, result: ItemResult) -> None:
             one = members[index]
             self._cache.put(one.key, result)
+            self._one_done()
             if not one.result.done():
                 one.result.set_result(result)
 

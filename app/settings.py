@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     """The largest `deadline_s` accepted."""
     queue_items_max: Annotated[int, Field(ge=1)] = 100_000
     """Items of one queue waiting or under way in this API process; a batch that would pass it is 503."""
+    queue_bytes_max: Annotated[int, Field(ge=1024)] = 1024 * MIB
+    """Size of the items of all queues under way in this API process; a batch that would pass it is 503."""
     queue_chunks_max: Annotated[int, Field(ge=1)] = 50_000
     """Chunks waiting in one Redis queue, whoever sent them; past it a batch is 503."""
     linger_s: Annotated[float, Field(ge=0, le=1)] = 0.002

@@ -116,12 +116,13 @@ def test_equal_items_of_two_requests_at_once_are_graded_once() -> None:
 )
 def test_items_that_differ_in_anything_graded_are_not_equal(other: ChunkItem) -> None:
     """The key is exact."""
-    assert key_of(item("a")) != key_of(other)
+    assert key_of(item("a"))[0] != key_of(other)[0]
 
 
 def test_a_deadline_is_no_part_of_an_items_key() -> None:
     """It does not change the verdict."""
     assert key_of(item("a", deadline_ms=1)) == key_of(item("a"))
+    assert key_of(item("a" * 1000))[1] > 1000
 
 
 def test_an_item_is_not_shared_with_an_earlier_deadline() -> None:
@@ -184,6 +185,28 @@ def test_a_full_queue_refuses_before_anything_is_sent() -> None:
         run(grader, [item(str(n)) for n in range(11)], queue_items_max=10)
     assert caught.value.retry_after_s is not None
     assert not grader.asked
+
+
+def test_too_many_bytes_under_way_are_refused() -> None:
+    """One batch may be larger than the bound, a second one beside it not."""
+    release = threading.Event()
+
+    def judge(text: str) -> ItemResult:
+        release.wait(10)
+        return graded(text)
+
+    async def scenario() -> None:
+        dispatcher = Dispatcher(MemoryQueue(Grader(judge)), Settings(queue_bytes_max=2000))
+        first = asyncio.create_task(dispatcher.grade([("math", item("a" * 3000))], 20))
+        await asyncio.sleep(0.05)
+        with pytest.raises(QueueFull) as caught:
+            await dispatcher.grade([("math", item("b"))], 20)
+        assert 1 <= (caught.value.retry_after_s or 0) <= 60
+        release.set()
+        await first
+        assert answers(await dispatcher.grade([("math", item("b"))], 20)) == ["b"]
+
+    asyncio.run(scenario())
 
 
 class RefusingQueue(MemoryQueue):

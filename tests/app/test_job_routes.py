@@ -165,9 +165,7 @@ def test_a_key_under_way_is_409(client: httpx.Client, service: Service) -> None:
     answers: list[httpx.Response] = []
     key = {**LINES, "Idempotency-Key": f"slow-{time.time()}"}
     first = threading.Thread(
-        target=lambda: answers.append(
-            httpx.post(service.url + "/v1/jobs", content=slowly(), headers=key, timeout=60)
-        )
+        target=lambda: answers.append(httpx.post(service.url + "/v1/jobs", content=slowly(), headers=key, timeout=60))
     )
     first.start()
     time.sleep(0.5)
