@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from graders.code.calls import DoesNotCompile, error_note, limits_of_many, wait_s
-from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, how_it_ended
-from graders.code.score import Plan
+from graders.code.calls import error_note, limits_of_many, wait_s
+from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, DoesNotCompile, how_it_ended
+from graders.code.score import PATIENCE_S, Plan
 from graders.errors import GraderFault, TaskInvalid
 from graders.verdict import JsonValue, TestOutcome, TestResult
 from sandbox.limits import Limits
@@ -98,6 +98,7 @@ class _Relay:
         self._test = -1
         self._left_s = limits.wall_limit_s
         self._lost: Broken | None = None
+        self._lost_s = 0.0
 
     def serve(self, start: dict[str, Any]) -> Finding:
         """Talk until the harness is done."""
@@ -166,6 +167,10 @@ class _Relay:
             outcome = TestOutcome.TAMPERED
             explain["evidence"] = str(end["evidence"])[:TEXT_MAX]
         self._results[index] = TestResult(index, outcome, round(self._cpu_s, 6), 0, explain)
+        if outcome is TestOutcome.TIME_LIMIT:
+            self._lost_s += self._limits.wall_limit_s
+        if self._lost_s > PATIENCE_S:
+            return False
         self._cpu_s = 0.0
         return bool(self._plan.pending(self._results)) or not any(
             result.outcome is not TestOutcome.ACCEPTED for result in self._results.values()

@@ -13,12 +13,13 @@ What a case means:
 - Parameters annotated ListNode or TreeNode get nodes built from lists, and nodes returned become lists again.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from graders.code.compare import values_match
-from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, shown
-from graders.code.score import Plan
+from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, DoesNotCompile, shown
+from graders.code.score import PATIENCE_S, Plan
 from graders.code.values import NotPlain, decode, encode
 from graders.task import FunctionCase, FunctionTests
 from graders.verdict import JsonValue, TestOutcome, TestResult
@@ -31,14 +32,6 @@ RECURSION_MAX = 50_000
 
 START_S = 1.0
 """Processor seconds granted to an interpreter for starting, on top of what the tests may use."""
-
-
-class DoesNotCompile(Exception):
-    """The solution is no program in its language; `message` is its compiler's."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 def run_calls(
@@ -56,8 +49,12 @@ def run_calls(
     """
     results: dict[int, TestResult] = {}
     retried: set[int] = set()
-    while pending := plan.pending(results):
+    lost_s = 0.0
+    while lost_s <= PATIENCE_S and (pending := plan.pending(results)):
+        began = time.monotonic()
         _one_process(candidate, tests, limits, plan, pending, results, retried, tagged=tagged)
+        if retried or any(result.outcome is TestOutcome.TIME_LIMIT for result in results.values()):
+            lost_s += time.monotonic() - began
     return results
 
 

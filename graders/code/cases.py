@@ -1,17 +1,21 @@
 """Input/output tests: each case is one run of the candidate, in a jail that sees the input and never the output."""
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from typing import Literal
 
 from graders.code.compare import outputs_match
-from graders.code.dialogue import TEXT_MAX, head, how_it_ended, tail
-from graders.code.score import Plan
+from graders.code.dialogue import TEXT_MAX, DoesNotCompile, head, how_it_ended, tail
+from graders.code.score import PATIENCE_S, Plan
 from graders.errors import GraderFault
 from graders.task import FloatRule, StdioCase, StdioTests
 from graders.verdict import JsonValue, TestOutcome, TestResult
 from sandbox.limits import Limits
-from sandbox.run import Run, RunOutcome
+from sandbox.run import Ended, Run, RunOutcome
 from sandbox.runner import Candidate
+
+# How Python says that a file is no program: unlike an error while it runs, without the word "Traceback".
+_SYNTAX_ERROR = re.compile(rb"\n(?:SyntaxError|IndentationError|TabError): [^\n]*\s*\Z")
 
 Accepts = Callable[[StdioCase, bytes], bool]
 """Whether an output is right for a case."""
@@ -28,11 +32,13 @@ def run_cases(
     """Run the candidate on each case that the plan needs; equal inputs are run once.
 
     Returns: results by the case's index.
-    Raises: SandboxFault; GraderFault; whatever `accepts` raises.
+    Raises: DoesNotCompile, for Python that is none; SandboxFault; GraderFault; whatever `accepts` raises.
     """
     results: dict[int, TestResult] = {}
     ran: dict[str, RunOutcome] = {}
     while pending := plan.pending(results):
+        if sum(run.wall_s for run in ran.values() if run.ended is Ended.TIME_LIMIT) > PATIENCE_S:
+            break
         known = ran.get(tests.cases[pending[0]].input)
         if known is not None:
             results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], known, accepts)
@@ -60,6 +66,8 @@ def _run_until_one_fails(
         outcome = next(outcomes, None)
         if outcome is None:
             raise GraderFault("the sandbox gave fewer outcomes than runs")
+        if outcome.stderr.startswith(b'  File "') and _SYNTAX_ERROR.search(outcome.stderr):
+            raise DoesNotCompile(tail(outcome.stderr))
         ran[tests.cases[index].input] = outcome
         results[index] = _judge(index, tests.cases[index], outcome, accepts)
         if results[index].outcome is not TestOutcome.ACCEPTED:

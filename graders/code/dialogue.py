@@ -34,6 +34,14 @@ class Broken(Exception):
         self.run = run
 
 
+class DoesNotCompile(Exception):
+    """The solution is no program in its language; `message` is its compiler's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 class Dialogue:
     """One conversation with a driver, spoken in JSON."""
 

@@ -5,16 +5,17 @@ asserts.py (trusted Python tests); how results add up is in score.py. It does no
 the layer above may try again.
 """
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from graders.code.appended import Appended
 from graders.code.asserts import NeedsOneProcess, run_tests
-from graders.code.calls import DoesNotCompile, run_calls
+from graders.code.calls import run_calls
 from graders.code.cases import by_rule, run_cases
 from graders.code.checker import open_checker
-from graders.code.dialogue import TEXT_MAX, tail
+from graders.code.dialogue import TEXT_MAX, DoesNotCompile, tail
 from graders.code.drivers import driver_for, reads_notation
 from graders.code.extract import Extracted, extract
 from graders.code.harness import assert_harness, one_process, python_driver, whole_program
@@ -28,6 +29,7 @@ from sandbox.run import Program
 from sandbox.runner import Candidate, Runner
 
 _ANSWER_MAX = 2048
+_SOLUTIONS_MAX = 1024
 
 
 class CodeGrader:
@@ -41,6 +43,7 @@ class CodeGrader:
     def __init__(self, runner: Runner, defaults: Limits) -> None:
         self._runner = runner
         self._defaults = defaults
+        self._solutions: dict[bytes, Reason] = {}
 
     def grade(self, task: CodeTask, completion: str, prompt: str = "") -> Verdict:
         """Judge one completion.
@@ -60,12 +63,36 @@ class CodeGrader:
             if task.language is None:
                 return self._wrong(extracted, Reason.COMPILE_ERROR, {"error": "a language that is not offered"})
             raise TaskInvalid("unsupported_language", f"no jail here runs {extracted.language}")
+        verdict = self._judge(task, extracted)
+        if task.solution is not None and verdict.outcome is not Outcome.CORRECT:
+            self._check_solution(task, task.solution, extracted.language)
+        return verdict
+
+    def _check_solution(self, task: CodeTask, solution: str, language: str) -> None:
+        """Before a completion is called wrong, the task's own solution must pass; found out once for each task.
+
+        Raises: TaskInvalid when it does not.
+        """
+        key = hashlib.sha256(repr(task).encode("utf-8", "surrogatepass")).digest()
+        if key not in self._solutions:
+            reference = extract(solution, language=task.language) or Extracted(
+                solution, task.language or language, "bare"
+            )
+            verdict = self._judge(task, reference)
+            if len(self._solutions) >= _SOLUTIONS_MAX:
+                self._solutions.pop(next(iter(self._solutions)))
+            self._solutions[key] = verdict.reason
+        if self._solutions[key] is not Reason.PASSED:
+            raise TaskInvalid("solution_fails", f"the task's own solution fails its tests: {self._solutions[key]}")
+
+    def _judge(self, task: CodeTask, extracted: Extracted) -> Verdict:
+        """Run the tests, whatever the program is."""
         try:
-            return self._judge(task, extracted)
+            return self._run(task, extracted)
         except DoesNotCompile as error:
             return self._wrong(extracted, Reason.COMPILE_ERROR, {"compiler": error.message[-TEXT_MAX:]})
 
-    def _judge(self, task: CodeTask, extracted: Extracted) -> Verdict:
+    def _run(self, task: CodeTask, extracted: Extracted) -> Verdict:
         limits = self._limits(task.limits)
         tests = task.tests
         if isinstance(tests, StdioTests):
@@ -166,22 +193,32 @@ class CodeGrader:
         )
 
 
+_NEWER = {"cpp": "cpp20"}
+
+
 class _Compiled:
-    """A candidate's jail, entered only by a program that compiles.
+    """A candidate's jail, entered only by a program that compiles; C++ may be of the standard after the usual one.
 
     Raises, on entry: DoesNotCompile with the compiler's words.
     """
 
     def __init__(self, runner: Runner, program: Program) -> None:
+        self._runner = runner
+        self._program = program
         self._opening = runner.open(program)
 
     def __enter__(self) -> Candidate:
         candidate = self._opening.__enter__()
         compiled = candidate.compiled
-        if compiled is not None and not compiled.exited_zero:
-            self._opening.__exit__(None, None, None)
+        if compiled is None or compiled.exited_zero:
+            return candidate
+        self._opening.__exit__(None, None, None)
+        newer = _NEWER.get(self._program.language)
+        if newer is None or newer not in self._runner.languages:
             raise DoesNotCompile(tail(compiled.stderr or compiled.stdout) or compiled.ended.value)
-        return candidate
+        self._program = Program(newer, self._program.files, self._program.main)
+        self._opening = self._runner.open(self._program)
+        return self.__enter__()
 
     def __exit__(self, *exc: object) -> None:
         self._opening.__exit__(None, None, None)

@@ -9,6 +9,10 @@ from graders.errors import TaskInvalid
 from graders.task import CodeTask
 from graders.verdict import Outcome, Reason, TestOutcome, TestResult
 
+PATIENCE_S = 300.0
+"""Elapsed seconds of tests that ran into their time limit, after which the rest of a suite is skipped. A suite that is
+scored test by test must not be a way to hold a worker for hours."""
+
 
 class Plan:
     """How the tests of a task add up.

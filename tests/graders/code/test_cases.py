@@ -163,7 +163,7 @@ def test_a_language_that_the_task_names_and_no_jail_has_is_the_tasks_fault() -> 
         ("print(2 * int(input()))\nraise SystemExit(3)", Reason.RUNTIME_ERROR),
         ("while True: pass", Reason.TIME_LIMIT),
         ("import time\ntime.sleep(60)", Reason.TIME_LIMIT),
-        ("print(", Reason.RUNTIME_ERROR),
+        ("print(", Reason.COMPILE_ERROR),
         ("x = bytearray(4 << 30)\nfor i in range(0, len(x), 4096): x[i] = 1", Reason.MEMORY_LIMIT),
         ("while True: print('x' * 10_000)", Reason.OUTPUT_LIMIT),
     ],
@@ -189,3 +189,32 @@ def test_results_carry_time_and_memory(grade_stdio: Grade) -> None:
     assert verdict.tests is not None
     assert verdict.tests[0].time_s > 0.01
     assert verdict.tests[0].memory_bytes > 50 << 20
+
+
+def test_a_wrong_solution_makes_the_task_invalid_before_a_completion_wrong(grade_stdio: Grade) -> None:
+    """It is tried when a completion fails, and only then."""
+    cases = [("1\n", "2\n")]
+    assert grade_stdio("print(2)", cases, solution="print(3)").reason is Reason.PASSED
+    assert grade_stdio("print(9)", cases, solution="print(2)").reason is Reason.WRONG_ANSWER
+    with pytest.raises(TaskInvalid) as caught:
+        grade_stdio("print(9)", cases, solution="print(3)")
+    assert caught.value.code == "solution_fails"
+
+
+def test_a_suite_of_hanging_tests_has_an_end() -> None:
+    """Scored one by one, each waits out its limit; after some minutes in all the rest is skipped."""
+    hanging = RunOutcome(Ended.TIME_LIMIT, wall_s=20.0)
+    verdict, runner = graded(lambda _p, _r, _l: hanging, task(*((str(i), "1") for i in range(1000)), score="fraction"))
+    assert verdict.reason is Reason.TIME_LIMIT
+    assert len(runner.ran) == 16
+    assert outcomes(verdict)[15:17] == ["time_limit", "skipped"]
+
+
+CPP20 = "#include <compare>\n#include <iostream>\nstruct P { int x; auto operator<=>(const P &) const = default; };\n"
+
+
+def test_newer_cpp_compiles(grade_stdio: Grade) -> None:
+    """What the usual standard refuses is tried with the next."""
+    code = CPP20 + "int main() { std::cout << (P{1} < P{2}); }"
+    assert grade_stdio(code, [("", "1")], language="cpp").reason is Reason.PASSED
+    assert grade_stdio("int main() { return }", [("", "1")], language="cpp").reason is Reason.COMPILE_ERROR

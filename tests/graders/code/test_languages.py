@@ -943,7 +943,7 @@ ASSERTS: dict[str, tuple[str, str, str, str]] = {
         "#include <vector>\nint add(int a, int b) { return a + b; }",
         "int add(int a, int b) { return a - b; }",
         "#include <cstdlib>\nstruct E { E() { exit(0); } } e;\nint add(int a, int b) { exit(0); }",
-        "#undef NDEBUG\n#include <assert.h>\nint main() {\n    assert(add(1, 2) == 3); // }\n assert(add(5, 5) == 10);}",
+        "#undef NDEBUG\n#include <assert.h>\nint main() {\n    assert(add(1, 2) == 3); //}\n assert(add(5, 5) == 10);}",
     ),
     "java": (
         "import java.util.*;\nclass Solution { public int add(int a, int b) { return a + b; } }",
