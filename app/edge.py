@@ -25,8 +25,9 @@ from app.settings import Settings
 
 _log = structlog.get_logger()
 
-OPEN_ROUTES = frozenset({"/livez", "/readyz", "/version"})
-"""Answered without a key: probes have none."""
+OPEN_ROUTES = frozenset({"/", "/livez", "/readyz", "/version", "/docs", "/openapi.json"})
+OPEN_FOLDER = "/static-offline-docs/"
+"""Answered without a key: probes and browsers have none, and nothing there is this installation's own."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -84,7 +85,8 @@ class Edge:
                 metrics.observe_http(route, status, time.monotonic() - started)
 
     def _check_key(self, request: Request) -> None:
-        if not self._keys or request.url.path in OPEN_ROUTES:
+        path = request.url.path
+        if not self._keys or path in OPEN_ROUTES or path.startswith(OPEN_FOLDER):
             return
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")

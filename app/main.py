@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,7 +40,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     async def as_problem(request: Request, error: Exception) -> Response:
         return problem_response(request, error)
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Touchstone",
         version=version.SERVICE,
         summary="Rewards and verification for reinforcement learning of language models.",

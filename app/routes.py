@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -24,6 +26,9 @@ from app.schemas import BATCH_SCHEMA, BatchResponse, ProblemDocument, parse_batc
 _log = structlog.get_logger()
 
 T = TypeVar("T")
+
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+"""What the web page may do: run its own script and speak to this service."""
 
 router = APIRouter()
 
@@ -120,6 +125,17 @@ async def rewards() -> dict[str, Any]:
 async def list_profiles() -> dict[str, Any]:
     """Every recipe, written as a request would write it inline."""
     return {"profiles": profiles.recipes(), "default": profiles.DEFAULT}
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> Response:
+    """The web page: the service's state, and a form to try it. It loads nothing from elsewhere."""
+    return Response(_page(), media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+@cache
+def _page() -> str:
+    return (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
 
 
 @router.get("/livez", summary="The process answers")

@@ -265,3 +265,21 @@ def test_health_version_and_openapi_answer(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["paths"]["/v1/grade"]["post"]["requestBody"]["required"] is True
     assert client.get("/docs").status_code == 200
+
+
+def test_the_page_and_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
+    """They work on a cluster without a way out."""
+    for path in ("/", "/docs"):
+        page = client.get(path)
+        assert page.status_code == 200
+        assert "http://" not in page.text
+        assert "https://" not in page.text
+    assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+    assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
+
+
+def test_the_page_needs_no_key_and_the_rest_does(start_app: StartApp) -> None:
+    """It asks for one."""
+    client = start_app(api_keys="one")
+    assert client.get("/").status_code == 200
+    assert client.get("/v1/profiles").status_code == 401
