@@ -151,6 +151,8 @@ class Asker:
                 scale = Node("num", (), theirs.scale / mine.scale)
                 found = self.scalar(gold.args[0], Node("mul", (scale, answer.args[0])))
                 return Found(found.equal, "unit" if found.equal is False else found.method)
+            if mine != theirs and any(isinstance(unit, str) and unit.startswith("mod ") for unit in (mine, theirs)):
+                return Found(False, "modulus")
             return self.scalar(gold.args[0], answer.args[0])
         if gold.op == "qty":
             return self.scalar(gold.args[0], answer)
@@ -194,13 +196,13 @@ class Asker:
             found = self.scalar(gold.args[0], answer)
             if found.equal:
                 return found
-            if "const" in operations(answer):
+            if _radians(answer):
                 return Found(*rungs.equal(gold, answer))
             return found
         found = self.scalar(gold, answer.args[0])
         if found.equal:
             return found
-        if "const" in operations(gold):
+        if _radians(gold):
             return Found(*rungs.equal(gold, answer))
         return found
 
@@ -220,6 +222,11 @@ class Asker:
         if answer.op == "rel" and not labelled(answer).consistent:
             return HEDGED
         return _KINDS.get(gold.op, _number)(self, gold, answer, depth)
+
+
+def _radians(node: Node) -> bool:
+    """Whether a number without a unit reads as an angle in radians: it has a pi, or is the value of a function."""
+    return any(name == "const" or name.startswith("fn:") for name in operations(node))
 
 
 _SCALARS = NUMBER_OPS - {"pm", "ratio"}
@@ -578,7 +585,10 @@ def _approximates(exact: Node, shown: Node) -> bool:
             enclosed = ball(exact, {})
             if not isinstance(enclosed, arb):
                 return False
-            return bool(abs(enclosed - arb(value)) <= arb(fmpq(1) / fmpq(10) ** max(places, 0)))
+            unit = fmpq(1) / fmpq(10) ** max(places, 0)
+            rest = abs(enclosed) - arb(abs(value))
+            rounded = abs(enclosed - arb(value)) <= arb(unit / 2)
+            return bool(rounded) or bool(rest >= 0 and rest < arb(unit))
     except (NoBall, Undefined):
         return False
 
@@ -587,12 +597,7 @@ def _names_differ(left: Node | None, right: Node | None) -> bool:
     """Two labels that cannot mean the same: x = 3 is not y = 3. Functions may use any letter."""
     if left is None or right is None or left.op != "sym" or right.op != "sym":
         return False
-    return bool(
-        left.value != right.value
-        and len(left.value) == 1
-        and len(right.value) == 1
-        and "y" not in (left.value, right.value)
-    )
+    return bool(left.value != right.value and len(left.value) == 1 and len(right.value) == 1)
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from graders.math import units, words
 from graders.math.names import names
 from graders.math.tokens import GREEK, Token, Unreadable, folded, tokenize
 from graders.math.tree import INFINITY, ONE, TWO, Node, negated, number
+from graders.math.tree import text as node_text
 
 CHARS_MAX = 8192
 DEPTH_MAX = 120
@@ -79,6 +80,10 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
         text = _unstacked(text)
     if split_numbers:
         text = re.sub(r"(?<=\d),(?=\d)", " , ", text)
+    if "_" in text:
+        based = _based(text)
+        if based is not None:
+            return based
     tokens = tokenize(text, letters_only)
     while len(tokens) > 1 and tokens[-2].kind == "op" and tokens[-2].text in _TRAILING:
         del tokens[-2]
@@ -95,6 +100,20 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     if parser.token.kind != "end":
         raise Unreadable(f"cannot go on at {parser.token.text!r}")
     return tree
+
+
+_BASED = re.compile(r"\s*(-?)\(?([0-9A-Za-z]{2,60})\)?_\{?\s*([0-9]{1,2})\s*\}?\s*")
+
+
+def _based(text: str) -> Node | None:
+    """152A_{11}: digits and letters together in a base above ten."""
+    match = _BASED.fullmatch(text)
+    if match is None or match.group(2).isdigit() or not any(char.isdigit() for char in match.group(2)):
+        return None
+    base = int(match.group(3))
+    if not 11 <= base <= 36 or any(int(char, 36) >= base for char in match.group(2)):
+        return None
+    return Node("base", (), (match.group(1) + match.group(2).upper().lstrip("0"), base))
 
 
 _TRAILING = names(". , ; : \\\\ ` * \\ ?")
@@ -282,9 +301,13 @@ class _Parser:
             elif token.text in ("notin",):
                 self.next()
                 left = Node("minus", (Node("special", (), "reals"), self.union()))
+            elif token.text == "pmod" and token.kind == "cmd":
+                self.next()
+                modulus = self.argument() if self.token.text == "{" else self.factor()
+                left = Node("qty", (left,), f"mod {node_text(modulus)}")
             elif self.comparison() is not None:
                 left = self.chain(left)
-        elif token.kind == "word" and token.text.lower() in words.VERBS:
+        if self.token.kind == "word" and self.token.text.lower() in words.VERBS:
             self.next()
             right = self.clause()
             left = right if right.op in ("rel", "list") else Node("rel", (left, right), ("=",))
@@ -607,8 +630,6 @@ class _Parser:
                     left = Node("fn", (left, self.factor()), "mod")
                     continue
                 if text == "pmod":
-                    if self.depth > 40:
-                        raise Unreadable("congruence")
                     return left
                 if text in ("choose", "brack"):
                     self.next()
@@ -796,6 +817,8 @@ class _Parser:
                 # Feet and inches, or minutes of arc: only as a word.
                 self.next()
                 base = Node("qty", (base,), text)
+            elif text == "_" and base.op == "num" and base.value.q == 1:
+                base = self.in_base(str(int(base.value.p)))
             elif text == "_":
                 base = self.subscript(base)
             elif text == "\\\\" and self.peek().text == "%":

@@ -382,6 +382,9 @@ def _letters(body: str, spaced: bool, out: list[Token], letters_only: bool, foll
     if known is not None:
         out.append(Token("cmd", known, spaced))
         return
+    if len(body) <= 5 and set(body) <= {"I", "V", "X"}:
+        out.append(Token("word", body, spaced, True))  # A Roman numeral: the name of a statement or a quadrant.
+        return
     if not letters_only:
         titled = body[0].isupper() and body[1:].islower() and body.lower() in _SHORT_WORDS
         if body in _SHORT_WORDS or titled or (len(body) >= 4 and not body.isupper()) or len(body) >= 6:
