@@ -111,7 +111,9 @@ class _Relay:
             if "ask" in message:
                 self._tell(self._ask(message["ask"], int(message["test"])))
             elif "end" in message:
-                self._tell({"go": self._note(message["end"])})
+                go = self._note(message["end"])
+                if message["end"]["outcome"] != TestOutcome.ACCEPTED:
+                    self._tell({"go": go})
             elif "tests" in message:
                 self._list(len(message["tests"]))
             elif "invalid" in message:

@@ -6,8 +6,8 @@ and from there to the candidate's driver (python_driver.py); what comes back is 
 
 Theory of operation. The grader sends {"start"}; this process lists its tests ({"tests"}), then runs them in order. For
 each it may ask the candidate ({"ask"}, answered by {"got"} or, when the candidate is gone, {"lost"}), and says how it
-went ({"end"}, answered by {"go": whether to go on}). {"done"} is the last message, and only it makes passes count.
-{"invalid"} says that the tests cannot be used, {"weak"} that they cannot be run by value.
+went ({"end"}; a failure is answered by {"go": whether to go on}). {"done"} is the last message, and only it makes
+passes count. {"invalid"} says that the tests cannot be used, {"weak"} that they cannot be run by value.
 
 What may not happen: a candidate's object must not learn what it is compared with. So an object that came by handle
 equals no plain value, has no order among plain values, and its arithmetic with them is refused unless the test names
@@ -579,7 +579,7 @@ class Tests:
         if error is not None and self._candidate.odd:
             message["evidence"] = self._candidate.odd
         self._desk.send({"end": message})
-        if not self._desk.receive()["go"]:
+        if error is not None and not self._desk.receive()["go"]:
             raise Stop
 
     def _outcome(self, error: BaseException) -> str:
