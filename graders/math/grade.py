@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from threading import Lock
 from typing import Self
@@ -378,7 +379,7 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
     if read is None or reference.tree is None:
         return False
     tight = text.tight(answer)
-    if tight == text.tight(reference.text) or len(tight) < 3 or tight not in text.tight(prompt[:20_000]):
+    if tight == text.tight(reference.text) or len(tight) < 2 or tight not in text.tight(prompt[:20_000]):
         return False
     fraction = _FRACTION.fullmatch(tight)
     if fraction is not None:
@@ -387,7 +388,10 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
         return False
     if rungs.canonical(read) == rungs.canonical(reference.tree):
         return False
-    return bool(tree.operations(read) & _UNWORKED)
+    if read.op == "dec":
+        # "Write 0.75 as a fraction."
+        return reference.tree.op == "num" and reference.tree.value.q != 1
+    return any(name in _UNWORKED or name.startswith("fn:") for name in tree.operations(read))
 
 
 _UNWORKED = names("add mul div pow root fn fact binom sum prod int lim rel")
@@ -500,6 +504,7 @@ def _retracted(span: Span) -> bool:
 _PROMPT_LETTER = re.compile(r"(?<![A-Za-z\\])([A-Za-z])(?![A-Za-z])")
 
 
+@lru_cache(maxsize=256)
 def _letters_of(prompt: str) -> frozenset[str]:
     """The single letters a problem uses: its variables, and a few words such as "a"."""
     return frozenset(_PROMPT_LETTER.findall(prompt[:20_000])) if prompt else frozenset()

@@ -102,7 +102,7 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     return tree
 
 
-_BASED = re.compile(r"\s*(-?)\(?([0-9A-Za-z]{2,60})\)?_\{?\s*([0-9]{1,2})\s*\}?\s*")
+_BASED = re.compile(r"\s*(?:\\text\{)?(-?)\(?([0-9A-Za-z]{2,60})\)?_\{?\s*([0-9]{1,2})\s*\}?\s*\}?")
 
 
 def _based(text: str) -> Node | None:

@@ -289,8 +289,8 @@ def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
     if not integers or len(integers) > 6:
         return None
     agreed = 0
-    for point in range(12):
-        bound = {name: 2 + (point * (i + 1) + 5 * (len(integers) - i)) % 17 for i, name in enumerate(integers)}
+    for point in range(10):
+        bound = {name: 2 + (point * (i + 1) + 5 * (len(integers) - i)) % 13 for i, name in enumerate(integers)}
         try:
             prime = field.PRIMES[point % 2]
             if field.evaluate(gold, point, prime, bound) != field.evaluate(answer, point, prime, bound):

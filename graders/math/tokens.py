@@ -91,12 +91,14 @@ _NUM = (
     r"|[0-9]+\.[0-9]*\([0-9]+\)(?![0-9])"
     r"|[0-9]+\.[0-9]+(?:\s?(?:\.\.\.|\\[lc]?dots(?![A-Za-z])))?|\.[0-9]+|[0-9]+\.(?![0-9.])|[0-9]+"
 )
+# The kinds differ in their first character, so their order is only a matter of speed.
 _TOKEN = re.compile(
-    r"(?P<space>[\s~$\x00\"]+)"
+    r"(?P<mark>[(){}\[\],^_/;:%'])"
     rf"|(?P<num>{_NUM})"
-    r"|(?P<word>[A-Za-z]+|[^\W\d_]+)"
     r"|(?P<cmd>\\[A-Za-z]+\*?)"
-    r"|(?P<op>[(){}\[\],^_/;:%](?!-)|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
+    r"|(?P<word>[A-Za-z]+|[^\W\d_]+)"
+    r"|(?P<space>[\s~$\x00\"]+)"
+    r"|(?P<op>\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
     re.DOTALL,
 )
 _TEXT_COMMANDS = names(
@@ -253,13 +255,14 @@ def _tokenize(
             spaced = True
             continue
         body = match.group()
-        if kind == "op":
-            change = _DEPTH.get(body)
-            if change is not None:
-                depth += change
-            elif body in _SPACING_OPS:
+        if kind == "mark":
+            depth += _DEPTH.get(body, 0)
+            append(new(Token, ("op", body, spaced, False)))
+        elif kind == "op":
+            if body in _SPACING_OPS:
                 spaced = True
                 continue
+            depth += _DEPTH.get(body, 0)
             append(new(Token, ("op", body, spaced, False)))
         elif kind == "num":
             if depth > 0 and "," in body and "\\" not in body and "{" not in body and not _thousands(body):

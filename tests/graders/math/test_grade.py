@@ -1028,6 +1028,11 @@ def test_an_unknown_form_is_the_tasks_fault(grader):
         ("Solve $2x = 6$.", "x = 3", "2x = 6"),
         ("Compute $\\int_0^1 x^2\\,dx$.", "\\frac{1}{3}", "\\int_0^1 x^2\\,dx"),
         ("Factor $x^2-1$.", "(x-1)(x+1)", "x^2-1"),
+        ("Evaluate $5!$.", "120", "5!"),
+        ("Evaluate $\\log_2 8$.", "3", "\\log_2 8"),
+        ("Convert 0.75 to a fraction.", "\\frac{3}{4}", "0.75"),
+        ("Solve $x^2-5x+6=0$.", "2,3", "x^2-5x+6=0"),
+        ("Find the domain of $\\sqrt{x-2}$.", "[2,\\infty)", "x-2 \\ge 0"),
     ],
 )
 def test_an_echo_of_the_problem_does_not_pay(grader, prompt, reference, answer):
