@@ -9,6 +9,7 @@ of times, and then raised.
 `open_runner` chooses the kind of jail. There is no unisolated kind.
 """
 
+import collections
 import hashlib
 import logging
 import os
@@ -63,6 +64,7 @@ class _Warm:
     session: Session
     candidates: int = 0
     checked: float = 0.0
+    is_first: bool = False  # Lent to a thread that held no other.
 
 
 class Keeper:
@@ -111,6 +113,8 @@ class JailPool:
         self._failure: SandboxFault | None = None
         self._closed = False
         self._held = threading.local()
+        self._turns: collections.deque[object] = collections.deque()
+        self._firsts = 0
         self._keeper = Keeper()
         first: queue.SimpleQueue[SandboxFault | None] = queue.SimpleQueue()
         self._total += 1
@@ -134,32 +138,60 @@ class JailPool:
         deadline = time.monotonic() + _LEND_S
         while True:
             with self._changed:
-                while not self._idle:
-                    if self._closed:
-                        raise JailUnavailable("the runner is closed")
-                    # Case 1: replacements keep failing: say why, and let the next caller try afresh.
-                    if self._failure is not None and self._total == 0:
-                        failure, self._failure = self._failure, None
-                        self._total += 1
-                        self._keeper.ask(self._add_jail_quietly)
-                        raise JailUnavailable(f"no jail can be started: {failure}") from failure
-                    # Case 2: a thread that holds a jail must not wait for itself.
-                    if held and self._total < 2 * self._jails:
-                        self._total += 1
-                        self._keeper.ask(self._add_jail_quietly)
-                    # Case 3: all are lent, or on their way.
-                    if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                        raise JailUnavailable(f"no jail came free in {_LEND_S:.0f} s")
-                warm = self._idle.pop()
+                warm = self._next_idle(held, deadline)
             if time.monotonic() - warm.checked < _CHECK_EVERY_S or self._is_sound(warm):
                 warm.candidates += 1
                 self._held.count = held + 1
                 return warm
+            with self._changed:
+                self._firsts -= warm.is_first
             self._discard(warm)
+
+    def _next_idle(self, held: int, deadline: float) -> _Warm:
+        """An idle jail, when it is this thread's turn. Called with the lock held.
+
+        First come, first served; but a thread that holds a jail goes before those that hold none, and no more threads
+        hold one than there are jails to begin with, so that two threads never wait for each other's second.
+        """
+        ticket = object()
+        if held:
+            self._turns.appendleft(ticket)
+        else:
+            self._turns.append(ticket)
+        grown = False
+        try:
+            while not (self._idle and self._turns[0] is ticket and (held or self._firsts < self._jails)):
+                if self._closed:
+                    raise JailUnavailable("the runner is closed")
+                # Case 1: replacements keep failing: say why, and let the next caller try afresh.
+                if self._failure is not None and self._total == 0:
+                    failure, self._failure = self._failure, None
+                    self._total += 1
+                    self._keeper.ask(self._add_jail_quietly)
+                    raise JailUnavailable(f"no jail can be started: {failure}") from failure
+                # Case 2: a thread that holds a jail must not wait for itself.
+                if held and not grown and not self._idle and self._total < 2 * self._jails:
+                    grown = True
+                    self._total += 1
+                    self._keeper.ask(self._add_jail_quietly)
+                # Case 3: all are lent, or on their way.
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise JailUnavailable(f"no jail came free in {_LEND_S:.0f} s")
+            warm = self._idle.pop()
+            warm.is_first = not held
+            self._firsts += warm.is_first
+            return warm
+        finally:
+            self._turns.remove(ticket)
+            self._changed.notify_all()
 
     def give_back(self, warm: _Warm) -> None:
         """Take a jail in again, or have it replaced."""
         self._held.count = max(0, getattr(self._held, "count", 1) - 1)
+        with self._changed:
+            self._firsts -= warm.is_first
+            warm.is_first = False
+            self._changed.notify_all()
         if warm.session.broken or warm.candidates >= self._candidates_per_jail:
             self._discard(warm)
             return
@@ -167,7 +199,7 @@ class JailPool:
             surplus = self._closed or (self._total > self._jails and len(self._idle) >= self._jails)
             if not surplus:
                 self._idle.append(warm)
-                self._changed.notify()
+                self._changed.notify_all()
                 return
             self._total -= 1
         self._keeper.ask(warm.session.jail.close)
@@ -186,7 +218,7 @@ class JailPool:
                 continue
             with self._changed:
                 self._idle.append(warm)
-                self._changed.notify()
+                self._changed.notify_all()
         return facts
 
     def close(self) -> None:
@@ -252,7 +284,7 @@ class JailPool:
                 return False
             self._failure = None
             self._idle.append(warm)
-            self._changed.notify()
+            self._changed.notify_all()
             return True
 
     def _birth(self) -> _Warm:
