@@ -36,8 +36,10 @@ from graders.verdict import JsonValue, Outcome, Reason, Verdict
 
 REFERENCE_CHARS_MAX = 8192
 EXPLAIN_CHARS_MAX = 2048
-REFERENCES_CACHED = 4096
-PAIRS_CACHED = 65_536
+REFERENCES_CACHED = 2048
+PAIRS_CACHED = 16_384
+CACHED_CHARS_MAX = 1024
+"""Longer references and answers are read again each time, so that the caches hold a few megabytes whatever comes."""
 
 Decide = Callable[[Node, Node], "bool | None"]
 
@@ -198,8 +200,10 @@ class MathGrader:
             )
         if references[0].letters is not None:
             return self._letter(task, references, span, completion)
+        if len(span.text or "") > CACHED_CHARS_MAX or any(len(answer) > CACHED_CHARS_MAX for answer in task.answers):
+            return self._best(task, references, span, prompt)
         options = (task.answer, task.tolerance, task.ordered, task.require_form)
-        key = (options, span.text, span.narrow, _tail(span), _retracted(span), prompt)
+        key = (options, span.text, span.narrow, _tail(span), _retracted(span), len(prompt), hash(prompt))
         with self._lock:
             known = self._pairs.get(key)
             if known is not None:
@@ -232,10 +236,11 @@ class MathGrader:
                 known = read_reference(given)
             except TaskInvalid as invalid:
                 known = invalid
-            with self._lock:
-                self._references[given] = known
-                if len(self._references) > REFERENCES_CACHED:
-                    self._references.popitem(last=False)
+            if len(given) <= CACHED_CHARS_MAX:
+                with self._lock:
+                    self._references[given] = known
+                    if len(self._references) > REFERENCES_CACHED:
+                        self._references.popitem(last=False)
         if isinstance(known, TaskInvalid):
             raise TaskInvalid(known.code, known.message)
         return known
@@ -359,6 +364,15 @@ _WORDY = re.compile(
 )
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _STATES = re.compile(r"(?<![\\A-Za-z])(?:is|are|equals|gives|was|est|ist|es|son|sont)(?![A-Za-z])")
+
+
+def grade(task: MathTask, completion: str, prompt: str = "", *, residue: Residue) -> Verdict:
+    """Judge one completion without caches; see MathGrader.grade.
+
+    Args:
+        residue: decides what no rung can; its child stays the caller's to close.
+    """
+    return MathGrader(residue).grade(task, completion, prompt)
 
 
 _COPY_CHARS_MIN = 40

@@ -674,7 +674,10 @@ _SAME_SPECIALS = ({"undefined", "empty"}, {"impossible", "empty"}, {"impossible"
 
 def _clock(written: str | None) -> bool:
     """Whether 12:00 is a time rather than a ratio."""
-    if not written:
+    if not written or _TIME.fullmatch(written) is None:
+        return False
+    hour, minute = written.removesuffix("am").removesuffix("pm").split(":")
+    if int(hour) > (12 if written.endswith("m") else 24) or int(minute) > 59:
         return False
     return re.fullmatch(r"\d{1,2}:\d{2}(?:am|pm)?", written) is not None and (
         written.endswith("m") or written.split(":")[1].startswith("0") or written.startswith("0")

@@ -7,6 +7,7 @@ import pytest
 from graders.errors import TaskInvalid
 from graders.math.bounded import Bounds, Residue
 from graders.math.grade import MathGrader
+from graders.math.grade import grade as module_grade
 from graders.task import MathTask, Tolerance
 from graders.verdict import Outcome, Reason, Verdict
 
@@ -875,6 +876,7 @@ DIFFERENT = [
     ("6", "3!+1"),
     ("120", "5"),
     ("3", "\\sqrt{10}"),
+    ("20:34", "68:34 P.M."),
 ]
 
 
@@ -1077,6 +1079,27 @@ def test_pairs_are_decided_once():
         first = grader.grade(MathTask(answer="(x+1)^2"), "\\boxed{x^2+2x+1}")
         again = grader.grade(MathTask(answer="(x+1)^2"), "Otherwise said: \\boxed{x^2+2x+1}")
         assert first is again
+
+
+def test_the_caches_are_bounded():
+    """More pairs and references than the caches hold: the oldest go, and long ones are not kept at all."""
+    from graders.math import grade as module
+
+    with MathGrader() as grader:
+        for n in range(module.REFERENCES_CACHED + 50):
+            grader.grade(MathTask(answer=str(n)), "\\boxed{1}")
+        assert len(grader._references) == module.REFERENCES_CACHED
+        before = len(grader._pairs)
+        grader.grade(MathTask(answer="1"), "\\boxed{" + "x+" * 800 + "x}")
+        assert len(grader._pairs) == before
+
+
+def test_one_call_without_a_grader_gives_the_same_verdict():
+    """The function is the method without caches."""
+    residue = Residue()
+    verdict = module_grade(MathTask(answer="1/2"), "\\boxed{0.5}", residue=residue)
+    assert verdict.outcome is Outcome.CORRECT
+    assert residue.pid is None
 
 
 def test_threads_may_share_a_grader(grader):
