@@ -201,6 +201,8 @@ class Remote:
                 *(self.decode(item) for item in request["a"]), **{k: self.decode(v) for k, v in request["k"].items()}
             )
             return {"v": self.encode(result)}
+        except NotByValue as error:  # The candidate chose to call, and must not choose to be run in one process.
+            return {"e": {"type": "TypeError", "text": str(error)[:_TEXT_MAX]}}
         except Exception as error:  # noqa: BLE001  It belongs to the candidate, which called.
             return {"e": {"type": type(error).__name__, "text": str(error)[:_TEXT_MAX]}}
 

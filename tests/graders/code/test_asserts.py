@@ -339,6 +339,10 @@ def test_only_the_tests_lead_to_one_process(grade_asserts: Grade) -> None:
     for code in ("class Q: pass\ndef f(x): return Q()", "def f(x): return open", "import sys\ndef f(x): return sys"):
         verdict = grade_asserts(code, "assert f(1) == 3")
         assert (verdict.outcome, verdict.integrity) == (Outcome.WRONG, "")
+    lured = grade_asserts(
+        "def f(g): return g(-1)", "import re\nassert f(lambda n: n if n > 0 else re.match('', '')) == 3"
+    )
+    assert (lured.outcome, lured.integrity) == (Outcome.WRONG, "")
 
 
 UNITTEST = """

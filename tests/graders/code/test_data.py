@@ -85,7 +85,7 @@ def test_leetcode_references_pass(grader: CodeGrader, shared_rows: Rows) -> None
 DIFFERENCES = {
     "kattis/different/accepted/different_py2.py": Reason.COMPILE_ERROR,  # Python 2, which is not offered.
     "kattis/different/slow_accepted/different_slow.py": Reason.TIME_LIMIT,  # Needs minutes; it states no limit.
-    "kattis/hello/run_time_error/memory_limit.cc": Reason.PASSED,  # g++ -O2 leaves out the array it never reads.
+    "kattis/hello/run_time_error/memory_limit.cc": Reason.MEMORY_LIMIT,  # Its set has no verdict of that name.
 }
 REASONS = {
     "AC": Reason.PASSED,
