@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache as remembered
 from pathlib import Path
 
 from sandbox.errors import JailUnavailable
@@ -23,6 +24,7 @@ _AGENT_FILES = (
     "protocol.py",
     "agent/__init__.py",
     "agent/agent.py",
+    "agent/pylauncher.py",
     "agent/seccomp.py",
     "agent/zygote.py",
 )
@@ -38,6 +40,7 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "touchstone"
 
 
+@remembered
 def agent_digest() -> str:
     """Names this version of what runs in a jail; agent.digest computes the same of what really runs there."""
     digest = hashlib.sha256()
@@ -47,12 +50,17 @@ def agent_digest() -> str:
     return digest.hexdigest()
 
 
-def stage_agent(cache: Path) -> Path:
+def stage_agent(cache: Path, compiler: str | None = None) -> Path:
     """A folder with the agent's code and the compiled launcher.
 
-    Raises: JailUnavailable when there is no C compiler to build the launcher with, or it fails.
+    Args: compiler: of C; "" means none, and that the slower launcher in Python serves; None looks for one.
+    Raises: JailUnavailable when the compiler fails.
     """
-    return _build_once(cache / f"agent-{os.uname().machine}-{agent_digest()[:24]}", _build_agent)
+    if compiler is None:
+        compiler = shutil.which("gcc") or shutil.which("cc") or ""
+    kind = "agent" if compiler else "agent-py"
+    target = cache / f"{kind}-{os.uname().machine}-{agent_digest()[:24]}"
+    return _build_once(target, lambda folder: _build_agent(folder, compiler))
 
 
 def stage_header(cache: Path) -> Path | None:
@@ -87,14 +95,14 @@ def _build_once(target: Path, build: Callable[[Path], None]) -> Path:
     return target
 
 
-def _build_agent(folder: Path) -> None:
+def _build_agent(folder: Path, compiler: str) -> None:
     for name in (*_AGENT_FILES, "agent/launcher.c"):
         to = folder / "sandbox" / name
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_HERE / name, to)
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        raise JailUnavailable("the sandbox's launcher needs a C compiler once: install gcc, or use the docker sandbox")
+    if not compiler:  # agent/pylauncher.py takes the launcher's place.
+        _make_readable(folder)
+        return
     source = str(_LAUNCHER)
     program = [compiler, "-O2", "-DTOUCHSTONE_PROGRAM", "-o", str(folder / "launcher"), source]
     library = [compiler, "-O2", "-shared", "-fPIC", "-o", str(folder / "launcher.so"), source]
@@ -103,8 +111,12 @@ def _build_agent(folder: Path) -> None:
         raise JailUnavailable("the sandbox's launcher does not compile: is libc6-dev installed?")
     if not _succeeds(library):
         raise JailUnavailable("the sandbox's launcher does not compile as a library")
+    _make_readable(folder)
+
+
+def _make_readable(folder: Path) -> None:
     for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.name.startswith("launcher") else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.name in ("launcher", "launcher.so") else 0o644)
 
 
 def _build_header(folder: Path) -> None:

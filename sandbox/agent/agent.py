@@ -705,7 +705,12 @@ class Agent:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(_SPAWNER_READY_S)
         number = str(theirs.fileno())
-        if kind == "exec":
+        if kind == "exec" and not os.path.exists(f"{CODE}/launcher"):
+            program = (
+                "import sys; sys.path.insert(0, sys.argv[1]); from sandbox.agent.pylauncher import serve_programs; "
+            )
+            command = [sys.executable, "-I", "-S", "-c", program + "serve_programs(int(sys.argv[2]))", CODE, number]
+        elif kind == "exec":
             command = [f"{CODE}/launcher", "serve", number]
         else:
             command = [sys.executable, "-s", f"{CODE}/sandbox/agent/zygote.py", f"{CODE}/launcher.so", number, kind]

@@ -54,9 +54,7 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
             importlib.import_module(name)
         except ImportError:
             continue
-    launcher = ctypes.PyDLL(launcher_path)  # PyDLL keeps the interpreter lock, so that the fork finds it held.
-    launcher.touchstone_argument.restype = ctypes.c_char_p
-    launcher.touchstone_environment.restype = ctypes.c_char_p
+    launcher = _load_launcher(launcher_path)
     _make_threads_modest()
     launcher.touchstone_become_spawner()
     gc.collect()
@@ -70,7 +68,8 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
         before()
         role = launcher.touchstone_next(sock_fd)
         if role == 1:
-            child()
+            if not getattr(launcher, "forks_itself", False):
+                child()
             break
         parent()
         if role < 0:
@@ -80,6 +79,20 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
     ]
     environment = [launcher.touchstone_environment(index) for index in range(launcher.touchstone_environment_count())]
     _become_program(arguments, environment)
+
+
+def _load_launcher(path: str) -> Any:
+    """The launcher's library, or, where it was not built, the same in Python."""
+    if not os.path.exists(path):
+        sys.path.insert(0, "/touchstone")
+        from sandbox.agent.pylauncher import PyLauncher
+
+        sys.path.remove("/touchstone")
+        return PyLauncher()
+    launcher = ctypes.PyDLL(path)  # PyDLL keeps the interpreter lock, so that the fork finds it held.
+    launcher.touchstone_argument.restype = ctypes.c_char_p
+    launcher.touchstone_environment.restype = ctypes.c_char_p
+    return launcher
 
 
 def _make_threads_modest() -> None:
