@@ -243,6 +243,8 @@ _PHRASE = re.compile(
     r"|उत्तर\s?(?:है)?\s?[:：]?|الجواب(?: هو)?\s?:?|الإجابة(?: هي)?\s?:?",
     re.IGNORECASE | re.MULTILINE,
 )
+# What every phrase in English has; a plain search for it is much faster than the phrases themselves.
+_TRIGGER = re.compile(r"nswer|NSWER|esult|olution|hoice|ption|^\s{0,3}[Aa]\s?:", re.MULTILINE)
 _LINE_TAIL = re.compile(r"[^\n]*")
 _BLANK = re.compile(r"[\s*_#>`:]*(?:-{3,}[\s*_#>`:]*)?")
 # A full stop that ends a sentence: not inside a number, and followed by space or the end.
@@ -335,6 +337,8 @@ def narrowed(sentence: str) -> str:
 
 def _phrase(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The region after the last announcing phrase: the rest of its line, or the next line when that is blank."""
+    if text.isascii() and _TRIGGER.search(text, start, end) is None:
+        return None
     last: re.Match[str] | None = None
     # The last lines first: the phrase is nearly always there, and only the last one counts.
     near = text.rfind("\n", start, max(start, end - _NEAR_CHARS)) + 1

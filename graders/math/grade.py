@@ -141,6 +141,7 @@ _OPTION_LABEL = re.compile(
 )
 
 
+@lru_cache(maxsize=64)  # The same answer is read for its prose, its denials and its value.
 def _tree_or_none(shown: str) -> Node | None:
     try:
         return parse(shown)

@@ -876,11 +876,14 @@ class _Parser:
                 if inner.text in ("prime", "'"):
                     return Node("sym", (), f"{base.value}'")
                 return base
-            self.next()
-            self.enter()
-            exponent = self.union()
-            self.depth -= 1
-            self.expect("}")
+            plain = self.plain_group()
+            if plain is None:
+                self.next()
+                self.enter()
+                plain = self.union()
+                self.depth -= 1
+                self.expect("}")
+            exponent = plain
         elif token.text in ("circ", "degree", "textcirc", "textdegree") and token.kind == "cmd":
             self.next()
             return self.degrees(base)
@@ -1217,10 +1220,33 @@ class _Parser:
                 parts.append(token.text)
         raise Unreadable("long argument")
 
+    def plain_group(self) -> Node | None:
+        """A group with nothing but a number or a variable in it, which is most of them; else nothing is taken."""
+        i = self.i + 1
+        first = self.tokens[i]
+        minus = first.text == "-" and first.kind == "op"
+        if minus:
+            i += 1
+            first = self.tokens[i]
+        if first.kind == "end" or self.tokens[i + 1].text != "}":
+            return None
+        if first.kind == "num":
+            node = self.numeral_value(first.text)
+        elif first.kind == "letter" and first.text not in "ei" and not first.literal:
+            node = Node("sym", (), first.text)
+        else:
+            return None
+        self.i = i + 2
+        self.token = self.tokens[self.i]
+        return negated(node) if minus else node
+
     def argument(self) -> Node:
         """One TeX argument: a group, or a single digit, letter or command."""
         token = self.token
         if token.text == "{" and token.kind == "op":
+            plain = self.plain_group()
+            if plain is not None:
+                return plain
             self.next()
             self.enter()
             inner = self.union()

@@ -97,7 +97,13 @@ def _towering(node: Node, height: int = 0) -> bool:
 
 def _dotted(node: Node) -> bool:
     """Whether part of it is left to the reader: a_0 + a_1 + … + a_k."""
-    return node.op == "ellipsis" or any(_dotted(arg) for arg in node.args)
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if top.op == "ellipsis":
+            return True
+        stack.extend(top.args)
+    return False
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
