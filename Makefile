@@ -77,7 +77,7 @@ check: setup-dev
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest --ignore=tests/e2e $(PYTEST_ARGS)
+	TOUCHSTONE_SANDBOX_IMAGE=$(SANDBOX_IMAGE) $(BIN)/pytest --ignore=tests/e2e $(PYTEST_ARGS)
 
 bench: setup-dev
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
