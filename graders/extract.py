@@ -244,7 +244,7 @@ _PHRASE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # What every phrase in English has; a plain search for it is much faster than the phrases themselves.
-_TRIGGER = re.compile(r"nswer|NSWER|esult|olution|hoice|ption|^\s{0,3}[Aa]\s?:", re.MULTILINE)
+_TRIGGER = re.compile(r"nswer|NSWER|esult|olution|hoice|ption|uesta|sposta|ntwort|ponse|^\s{0,3}[Aa]\s?:", re.MULTILINE)
 _LINE_TAIL = re.compile(r"[^\n]*")
 _BLANK = re.compile(r"[\s*_#>`:]*(?:-{3,}[\s*_#>`:]*)?")
 # A full stop that ends a sentence: not inside a number, and followed by space or the end.

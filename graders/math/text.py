@@ -39,7 +39,7 @@ OPEN = re.compile(
     r"|guess|"
     r"one of|between|alternatively|any of|whichever|unless|unknown|unclear|depends|pick|could|hopefully|if not|vs"
     r"|versus|\?)\b"
-    r"|\?\s*$|或者|可能|也许|\bpeut-être\b|\bvielleicht\b|\bquizás?\b",
+    r"|\?|^\W*(?:is|are|was|were|does|do|did|could|can|would|should|might|may|will)\s(?:it|this|that|the|they|there)\b|或者|可能|也许|\bpeut-être\b|\bvielleicht\b|\bquizás?\b",
     re.IGNORECASE,
 )
 
