@@ -273,6 +273,7 @@ _PREDICATE = re.compile(
     r"|result)\b",
     re.I,
 )
+_REMARKS_MAX = 4  # Closing lines without an answer ("That is my final answer.") that are passed over.
 _NEAR_CHARS = 300
 _SENTENCE_CHARS_MAX = 2000
 _SHORT_CHARS = 300
@@ -431,14 +432,19 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     whole = completion[start:end].strip()
     if where == "auto" and _asks(whole):
         return Span(None, end, end, "question")
-    closing = completion[line[0] : line[1]]
-    if where == "auto" and line[0] > start and _REMARK.search(closing) and not any(char.isdigit() for char in closing):
-        earlier = _last_line(completion, start, line[0])
-        if earlier is not None:
-            line = earlier
-            whole = completion[start : line[1]].strip()
-            if _asks(completion[line[0] : line[1]]):
-                return Span(None, end, end, "question")
+    for _ in range(_REMARKS_MAX):
+        closing = completion[line[0] : line[1]]
+        empty = not any(char.isalnum() or char == "\\" for char in closing)
+        remark = _REMARK.search(closing) is not None and not any(char.isdigit() for char in closing)
+        earlier = _last_line(completion, start, line[0]) if line[0] > start else None
+        if where != "auto" or earlier is None or not (empty or remark):
+            break
+        line = earlier
+        whole = completion[start : line[1]].strip()
+        if _asks(completion[line[0] : line[1]]):
+            return Span(None, end, end, "question")
+    if whole[:1] in '*"' and whole.count("\n") == 1:
+        whole = whole.lstrip('*" \n')  # The other half of a frame whose end was just skipped.
     framed = whole.startswith("\\begin{") and whole.endswith("}") and len(whole) <= ANSWER_CHARS_MAX
     if where == "auto" and (framed or (len(whole) <= _SHORT_CHARS and "\n" not in whole)):
         return Span(_unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))

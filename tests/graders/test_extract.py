@@ -40,6 +40,9 @@ FOUND = [
     ("x = 3\n3x = 9", "3x = 9", "line"),
     ("首先3只。\n所以一共有3 + 10 = 13只鸟。", "13", "sentence"),
     ("42\nThat is my final answer.", "42", "line"),
+    ("42\nThat is my final answer.\nI hope it is correct.", "42", "line"),
+    ("\n42\n.", "42", "line"),
+    ("**\n42\n**", "42", "line"),
 ]
 MISSING = [
     ("", "empty"),
