@@ -16,6 +16,20 @@ from typing import Any
 HEAD_BYTES_MAX = 4 * 2**20
 BODY_BYTES_MAX = 512 * 2**20
 
+# What a candidate's environment is built from; PATH is the jail's own.
+CANDIDATE_ENVIRONMENT = {
+    "HOME": "/box",
+    "TMPDIR": "/tmp",  # noqa: S108 - inside the jail, each run's own.
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "USER": "candidate",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
 _PREFIX = struct.Struct(">III")
 
 

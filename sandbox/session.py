@@ -13,7 +13,7 @@ from sandbox.errors import JailLost, SandboxFault
 from sandbox.jail import Jail
 from sandbox.languages import Placed, check_name
 from sandbox.limits import Limits
-from sandbox.protocol import Frame, FrameError, FrameReader, FrameWriter
+from sandbox.protocol import CANDIDATE_ENVIRONMENT, Frame, FrameError, FrameReader, FrameWriter
 from sandbox.run import Ended, Run, RunOutcome
 
 _SEND_S = 60.0
@@ -25,19 +25,6 @@ _ENDED = {
     "memory": Ended.MEMORY_LIMIT,
     "output": Ended.OUTPUT_LIMIT,
     "collect": Ended.OUTPUT_LIMIT,  # A compiler whose products are too many or too large.
-}
-# What a candidate's environment is built from; PATH is the jail's own.
-ENVIRONMENT = {
-    "HOME": "/box",
-    "TMPDIR": "/tmp",  # noqa: S108 - inside the jail, each run's own.
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
-    "USER": "candidate",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
 }
 
 
@@ -197,7 +184,7 @@ class Session:
             argv[0] = self.programs.get(argv[0], argv[0])
         return {
             "argv": argv,
-            "env": {**ENVIRONMENT, "PATH": self.facts.get("path", os.defpath), **language.env},
+            "env": {**CANDIDATE_ENVIRONMENT, "PATH": self.facts.get("path", os.defpath), **language.env},
             "spawner": spawner,
             "memory_extra_bytes": language.memory_extra_mib * 2**20,
             "processes_extra": language.processes_extra,

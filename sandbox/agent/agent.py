@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.agent.seccomp import build_filter
-from sandbox.protocol import Frame, FrameError, FrameReader, FrameWriter
+from sandbox.protocol import CANDIDATE_ENVIRONMENT, Frame, FrameError, FrameReader, FrameWriter
 
 HOME = b"/jail"
 CODE = "/touchstone"
@@ -719,7 +719,7 @@ class Agent:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env=_SPAWNER_ENVIRONMENT,
+            env=spawner_environment(),
             cwd="/",
         )
         theirs.close()
@@ -760,18 +760,6 @@ class Agent:
             "strangers": self._strangers(),
             "oom_kills": read_oom_kills(),
         }
-
-
-_SPAWNER_ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/box",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
 
 
 def digest(folder: str = f"{CODE}/sandbox") -> str:
@@ -822,6 +810,14 @@ def read_oom_kills() -> int | None:
         except (OSError, ValueError):
             continue
     return None
+
+
+def spawner_environment() -> dict[str, str]:
+    """What a candidate's environment is built from: nothing of ours but the PATH.
+
+    A zygote has it already, so that its forks need not change it.
+    """
+    return {**CANDIDATE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)}
 
 
 def _hide() -> None:

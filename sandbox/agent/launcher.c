@@ -649,7 +649,6 @@ int touchstone_next(int sock) {
     close(sock);
     signal(SIGCHLD, SIG_DFL);
     setsid();
-    prctl(PR_SET_NAME, "warden", 0, 0, 0);
     ticks_per_s = sysconf(_SC_CLK_TCK);
     int proc = build_world(&current, uid, gid, status_fd, &box);
     sigset_t all;
@@ -661,6 +660,7 @@ int touchstone_next(int sock) {
         confine(&current, status_fd);
         return 1;
     }
+    prctl(PR_SET_NAME, "warden", 0, 0, 0);
     /* The candidate's ends of its pipes must not stay open here, or the agent would never see them close. */
     for (int i = 0; i < 3; i++) close(current.fds[i]);
     if (current.head.flags & HAS_CHANNEL) close(current.fds[current.fd_count - 1]);

@@ -23,14 +23,13 @@ from typing import Any, NoReturn
 
 # What each flavour imports; what is not installed is passed over. "plain" serves programs that import none of the rest.
 FLAVOURS: dict[str, tuple[str, ...]] = {
+    # Each module is paid for by every run (its pages are copied as they are touched), so the rare ones stay out.
     "plain": (
-        "abc", "argparse", "array", "ast", "bisect", "builtins", "calendar", "cmath", "codecs", "collections",
-        "collections.abc", "contextlib", "copy", "ctypes", "dataclasses", "datetime", "decimal", "enum", "fractions",
-        "functools", "hashlib", "heapq", "importlib", "inspect", "io", "itertools", "json", "math", "numbers",
-        "operator", "os", "pathlib", "queue", "random", "re", "select", "selectors", "shutil", "signal", "socket",
-        "statistics", "string", "struct", "subprocess", "sys", "tempfile", "textwrap", "threading", "time", "timeit",
-        "traceback", "types", "typing", "unicodedata", "uuid", "warnings", "weakref", "encodings.idna", "linecache",
-        "tokenize", "atexit", "resource", "zlib",
+        "abc", "array", "atexit", "bisect", "builtins", "cmath", "codecs", "collections", "collections.abc",
+        "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq", "io",
+        "itertools", "json", "linecache", "math", "numbers", "operator", "os", "queue", "random", "re", "statistics",
+        "string", "struct", "sys", "textwrap", "threading", "time", "traceback", "types", "typing", "warnings",
+        "weakref", "zlib",
     ),
     "numpy": ("numpy", "numpy.random", "numpy.linalg"),
     "science": ("numpy", "numpy.random", "numpy.linalg", "scipy", "scipy.special", "pandas", "sympy", "networkx"),
@@ -110,11 +109,13 @@ def _make_threads_modest() -> None:
 
 def _become_program(arguments: list[str], environment: list[bytes]) -> NoReturn:
     """Turn this fork into `python3 arguments[0] arguments[1:]`; ends the process."""
-    os.environ.clear()
-    for entry in environment:
-        variable, _, value = entry.partition(b"=")
-        os.environb[variable] = value
-    _rename_process(b"python3")
+    wanted = dict(entry.split(b"=", 1) for entry in environment)
+    if os.environb != wanted:  # As a rule only the channel's variable is new: the agent starts us with the others.
+        for variable in set(os.environb) - set(wanted):
+            del os.environb[variable]
+        for variable, value in wanted.items():
+            if os.environb.get(variable) != value:
+                os.environb[variable] = value
     sys.argv = list(arguments)
     path = os.path.join(_PROGRAM_FOLDER, arguments[0])
     sys.path.insert(0, os.path.dirname(path))
@@ -139,11 +140,6 @@ def _depth() -> int:
     while frame is not None:
         depth, frame = depth + 1, frame.f_back
     return depth
-
-
-def _rename_process(name: bytes) -> None:
-    set_name = 15
-    ctypes.CDLL(None).prctl(set_name, name, 0, 0, 0)
 
 
 def _open_standard_streams() -> None:
