@@ -336,8 +336,9 @@ def narrowed(sentence: str) -> str:
     return text[tail:].strip()
 
 
-def _phrase(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The region after the last announcing phrase: the rest of its line, or the next line when that is blank."""
+def _phrase(text: str, start: int, end: int) -> tuple[int, int, int] | None:
+    """The region after the last announcing phrase (the rest of its line, or the next line when that is blank), and
+    where the phrase begins."""
     if text.isascii() and _TRIGGER.search(text, start, end) is None:
         return None
     last: re.Match[str] | None = None
@@ -355,7 +356,7 @@ def _phrase(text: str, start: int, end: int) -> tuple[int, int] | None:
     tail = _LINE_TAIL.match(text, blank.end() if blank else at, end)
     if tail is None or not tail.group().strip():
         return None
-    return tail.start(), tail.end()
+    return tail.start(), tail.end(), last.start()
 
 
 def _last_line(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -425,7 +426,8 @@ def extract(completion: str, where: Extract = "auto") -> Span:
         if region is not None:
             sentence = first_sentence(completion[region[0] : region[1]])
             text = _stated(narrowed(sentence), sentence)
-            return Span(text or None, region[0], region[1], "phrase" if text else "empty")
+            before = completion[max(start, region[2] - _AROUND) : region[2]]
+            return Span(text or None, region[0], region[1], "phrase" if text else "empty", before=before)
     line = _last_line(completion, start, end)
     if line is None:
         return Span(None, end, end, "empty")

@@ -337,7 +337,9 @@ class MathGrader:
             alone = _only_number(answer)
             read = None if alone is None else _tree_or_none(alone)
         if read is None:
-            if text.tight(answer) == text.tight(reference.text) or text.same(reference.text, answer):
+            if text.tight(answer) == text.tight(reference.text) or (
+                text.sensible(reference.text) and text.same(reference.text, answer)
+            ):
                 return Found(True, "text"), None
             return (Found(False, "text"), None) if gold.op == "special" else (None, None)
         found = asker.decide(gold, read)
@@ -513,7 +515,12 @@ _RETRACTION = re.compile(
 
 def _retracted(span: Span) -> bool:
     """Whether the text goes on to take the answer back: "\\boxed{42} is wrong"."""
+    if span.method == "phrase" and span.before and text.DENIALS.search(_CLAUSE_ENDS.split(span.before)[-1]):
+        return True  # "I will not say that the answer is 42."
     return bool(span.after) and _RETRACTION.match(span.after) is not None
+
+
+_CLAUSE_ENDS = re.compile(r"[.,;:!?\n]|\b(?:so|therefore|thus|hence|but|because|then|and)\b", re.IGNORECASE)
 
 
 _PROMPT_LETTER = re.compile(r"(?<![A-Za-z\\])([A-Za-z])(?![A-Za-z])")
