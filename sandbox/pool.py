@@ -196,13 +196,17 @@ class JailPool:
             self._discard(warm)
             return
         with self._changed:
-            surplus = self._closed or (self._total > self._jails and len(self._idle) >= self._jails)
-            if not surplus:
+            closed = self._closed
+            surplus = self._total > self._jails and len(self._idle) >= self._jails
+            if not closed and not surplus:
                 self._idle.append(warm)
                 self._changed.notify_all()
                 return
             self._total -= 1
-        self._keeper.ask(warm.session.jail.close)
+        if closed:  # The keeper has gone home.
+            warm.session.jail.close()
+        else:
+            self._keeper.ask(warm.session.jail.close)
 
     def facts(self) -> list[dict[str, Any]]:
         """What the agents of the idle jails say of themselves (agent.Agent._facts)."""

@@ -1,5 +1,6 @@
 """Jails are lent in turn, to threads as to one, and nobody waits for himself or for another's second."""
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,7 @@ def test_closing_ends_waiters_and_is_done_once(tmp_path: Path) -> None:
         except SandboxFault as fault:
             heard.append(fault)
 
+    before = set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
     with runner.open(ECHO):
         thread = threading.Thread(target=wait)
         thread.start()
@@ -95,6 +97,8 @@ def test_closing_ends_waiters_and_is_done_once(tmp_path: Path) -> None:
         thread.join(10)
     runner.close()
     assert len(heard) == 1
+    after = [set(task.read_text().split()) for task in Path("/proc/self/task").glob("*/children")]
+    assert set().union(*after) <= before, "a lent jail outlives the runner"
 
 
 def test_a_compilation_is_remembered_by_its_jail(tmp_path: Path) -> None:
