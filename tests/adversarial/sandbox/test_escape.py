@@ -43,6 +43,9 @@ ROWS = {
     "mknod of a disk": SYSCALL + "r = libc.mknod(b'/tmp/disk', 0o60600, 0x0800)\n" + GOT_IN,
     "setuid to root": SYSCALL + "r = libc.setuid(0)\n" + GOT_IN,
     "setgroups": SYSCALL + "r = libc.setgroups(0, None)\n" + GOT_IN,
+    "putting the warden to sleep": "import os\nfor f in (lambda: os.sched_setscheduler(1, os.SCHED_IDLE, "
+    "os.sched_param(0)), lambda: os.setpriority(os.PRIO_PROCESS, 1, 19), lambda: os.sched_setaffinity(1, {0})):\n"
+    "  try: f(); print('CHEATED')\n  except OSError as e: print(e)",
     "being spared when memory runs out": "import os\nfd = os.open('/proc/self/oom_score_adj', os.O_WRONLY)\n"
     "try: os.write(fd, b'-1000'); print('CHEATED')\nexcept OSError as e: print(e)",
     "vsock, which reaches the host of a virtual machine": "import socket\ntry: socket.socket(40, 1); print('CHEATED')\n"
