@@ -17,6 +17,7 @@ from flint import arb, fmpq
 from graders.math import rungs, units
 from graders.math.balls import NoBall, at_precision, ball
 from graders.math.exact import NotRational, Undefined, rational
+from graders.math.tokens import GREEK
 from graders.math.tree import (
     INFINITY,
     MINUS_ONE,
@@ -396,8 +397,9 @@ def is_name(node: Node) -> bool:
 
 
 def _single(node: Node) -> bool:
-    return (node.op == "sym" and len(node.value) == 1) or (
-        node.op == "sym" and node.value.startswith(("angle", "triangle"))
+    """Whether a factor is one letter, so that a product of such is a name like AB."""
+    return node.op == "sym" and (
+        len(node.value) == 1 or node.value in GREEK or node.value.startswith(("angle", "triangle"))
     )
 
 

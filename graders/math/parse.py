@@ -175,7 +175,7 @@ def _phrase(tokens: list[Token]) -> Node | None:
 class _Parser:
     """Recursive descent with one token of look-ahead and a counted depth."""
 
-    __slots__ = ("bars", "depth", "i", "in_integral", "in_set", "parens", "token", "tokens")
+    __slots__ = ("bars", "depth", "i", "in_integral", "in_set", "parens", "related", "token", "tokens")
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -186,6 +186,7 @@ class _Parser:
         self.in_set = 0
         self.in_integral = 0
         self.parens = 0
+        self.related = False
 
     # --- moving ---------------------------------------------------------------------------------------------------
 
@@ -344,6 +345,7 @@ class _Parser:
             if self.token.kind == "end":
                 break  # "x =": what follows was cut off.
             signs.append(sign)
+            self.related = True
             side = self.union()
             if self.token.text == ":" and not self.in_set and self.token.kind == "op":
                 side = self.ratio(side)
@@ -413,6 +415,8 @@ class _Parser:
             if token.text == ":" and token.kind == "op":
                 verb = i
                 break
+            if token.text == "=" and all(before.kind == "word" for before in self.tokens[start:i]):
+                verb = i  # "Profit = 12": the words are its name.
             if token.text in (",", ";", "=", "\\\\") or (token.kind == "cmd" and token.text in _RELATIONS):
                 break
             i += 1
@@ -433,7 +437,7 @@ class _Parser:
             token = self.token
             if token.kind == "word" and token.text.lower() in words.CONDITIONS:
                 self.skip_clause()
-            elif token.text == "(" and self.peek().kind == "word":
+            elif token.text == "(" and (self.peek().kind == "word" or (self.related and self.compares())):
                 self.skip_group()
             elif token.kind == "cmd" and token.text in ("forall", "because", "therefore", "qquad", "quad"):
                 self.skip_clause()
@@ -466,6 +470,20 @@ class _Parser:
                 return True
             if token.kind == "word" or token.text in (",", ";"):
                 return False
+        return False
+
+    def compares(self) -> bool:
+        """Whether the parentheses at hand hold a comparison: "(x > 0)" after an equation is a condition on it."""
+        level = 0
+        for token in self.tokens[self.i : self.i + 40]:
+            if token.text == "(":
+                level += 1
+            elif token.text == ")":
+                level -= 1
+                if level == 0:
+                    return False
+            elif level == 1 and token.kind in ("op", "cmd") and (token.text in _RELATIONS or token.text == "in"):
+                return True
         return False
 
     def skip_group(self) -> None:
@@ -583,7 +601,7 @@ class _Parser:
                 if text in _STARTS or (text == "[" and not token.spaced and left.op not in ("num", "tuple")):
                     if text == "(" and self.peek().kind == "word" and left.op != "sym":
                         return left  # A remark in parentheses.
-                    if text == "(" and self.peek().text == "mod":
+                    if text == "(" and (self.peek().text == "mod" or (self.related and self.compares())):
                         return left
                     if text == "\\{":
                         return left
@@ -642,7 +660,7 @@ class _Parser:
                     continue
                 return left
             if kind == "num":
-                if not (left.op == "fact" or self.tokens[self.i - 1].text == ")") or token.spaced:
+                if left.op != "fact" and (self.tokens[self.i - 1].text != ")" or token.spaced):
                     raise Unreadable("a number after a factor")  # "1 \\frac{2}{3} 4" names three values, not one.
                 left = _product(left, self.factor())
                 continue
@@ -1036,6 +1054,8 @@ class _Parser:
             if text == "{":
                 return self.braces()
             if text == "\\{":
+                if self.peek().text == "begin" and self.peek().kind == "cmd":
+                    return self.system()
                 return self.set_braces("\\}")
             if text in ("|", "\\|", "||"):
                 return self.absolute(text)
@@ -1066,10 +1086,23 @@ class _Parser:
             if low in ("infinity",):
                 self.next()
                 return INFINITY
+            if len(text) > 1 and self.peek().text == "(" and not self.peek().spaced and self._simple_arguments_at(1):
+                self.next()
+                return self.named_application(text)
             if low in ("undefined", "dne"):
                 self.next()
                 return Node("special", (), "undefined")
         raise Unreadable(f"cannot begin with {text!r}")
+
+    def named_application(self, name: str) -> Node:
+        """rank(A), Cov(X, Y): a word applied to arguments."""
+        self.expect("(")
+        args = [self.union()]
+        while self.token.text == ",":
+            self.next()
+            args.append(self.union())
+        self.expect(")")
+        return Node("app", tuple(args), name)
 
     def letter(self) -> Node:
         token = self.next()
@@ -1089,7 +1122,7 @@ class _Parser:
         if self.token.text == "_":
             node = self.subscript(node)
         if self.token.text == "(" and node.op == "sym" and not self.token.spaced:
-            if (name in _FUNCTION_LETTERS and self._simple_arguments()) or self._defines():
+            if (name in _FUNCTION_LETTERS and self._simple_arguments()) or self._defines() or self._several():
                 self.next()
                 # The probability of a statement: P(X = 2), P(A | B).
                 inside = self.event if name == "P" else self.union
@@ -1125,14 +1158,31 @@ class _Parser:
 
     def _simple_arguments(self) -> bool:
         """Whether the parentheses at hand close at all, as the arguments of f do."""
+        return self._simple_arguments_at(0)
+
+    def _simple_arguments_at(self, ahead: int) -> bool:
         level = 0
-        for token in self.tokens[self.i : self.i + 60]:
+        for token in self.tokens[self.i + ahead : self.i + ahead + 60]:
             if token.text == "(":
                 level += 1
             elif token.text == ")":
                 level -= 1
                 if level == 0:
                     return True
+        return False
+
+    def _several(self) -> bool:
+        """Whether several arguments follow: nobody multiplies by a pair, so N(0, 1) is a function or a distribution."""
+        level = 0
+        for token in self.tokens[self.i : self.i + 40]:
+            if token.text == "(":
+                level += 1
+            elif token.text == ")":
+                level -= 1
+                if level == 0:
+                    return False
+            elif token.text == "," and level == 1:
+                return True
         return False
 
     def _defines(self) -> bool:
@@ -1376,6 +1426,16 @@ class _Parser:
         self.depth -= 1
         return Node("set", tuple(items))
 
+    def system(self) -> Node:
+        """One brace before rows: a system of equations, or a function given in pieces."""
+        self.next()
+        rows = self.atom()
+        if self.token.text == "\\}":
+            self.next()
+        if rows.op == "matrix" and rows.value[1] == 2 and all(cell.op in ("rel", "in") for cell in rows.args[1::2]):
+            return Node("cases", rows.args)
+        return rows
+
     def _builder(self, element: Node, closer: str, bars: int) -> Node:
         self.next()
         conditions: list[Node] = []
@@ -1497,6 +1557,8 @@ class _Parser:
             self.flat_argument()
         if self.token.text == "{" and name == "nCr":
             return Node("binom", (self.argument(), self.argument()))
+        if self.token.kind == "letter":
+            return Node("fn", (self.factor(),), name)  # "max f": the name of a value.
         inside = self.brackets() if self.token.text in ("(", "[") else self.braces_or_set()
         args = inside.args if inside.op in ("tuple", "set") else (inside,)
         if name == "nCr":

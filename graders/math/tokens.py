@@ -53,6 +53,7 @@ FUNCTIONS = {
 GREEK = names(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron rho varrho"
     " sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar"
+    " partial nabla"
 )
 _NAMES = {
     "pi": "pi", "Pi": "pi", "PI": "pi", "sqrt": "sqrt", "infinity": "infty", "infty": "infty", "oo": "infty",
