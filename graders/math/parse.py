@@ -75,6 +75,9 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     """
     if len(text) > CHARS_MAX:
         raise Unreadable("too long")
+    simple = _SIMPLE.fullmatch(text)
+    if simple is not None:
+        return _simply(simple)
     text = folded(text)
     if "\\begin" in text:
         text = _unstacked(text)
@@ -114,6 +117,25 @@ def _based(text: str) -> Node | None:
     if not 11 <= base <= 36 or any(int(char, 36) >= base for char in match.group(2)):
         return None
     return Node("base", (), (match.group(1) + match.group(2).upper().lstrip("0"), base))
+
+
+# Most references are one of these, which one expression reads at a fraction of the cost; the trees are the same.
+_SIMPLE = re.compile(
+    r"(-?)(?:([0-9]{1,18})(?:\.([0-9]{1,18}))?|\\[dt]?frac\{([0-9]{1,18})\}\{(0*[1-9][0-9]{0,17})\}"
+    r"|([0-9]{1,18})/(0*[1-9][0-9]{0,17}))"
+)
+
+
+def _simply(match: re.Match[str]) -> Node:
+    """The tree of an integer, a decimal or a fraction of integers."""
+    minus, whole, fraction, top, bottom, left, right = match.groups()
+    if whole is not None:
+        node = number(int(whole)) if fraction is None else _decimal(whole, fraction, 0)
+    elif top is not None:
+        node = Node("num", (), fmpq(int(top), int(bottom)))
+    else:
+        node = Node("num", (), fmpq(int(left), int(right)))
+    return negated(node) if minus else node
 
 
 _TRAILING = names(". , ; : \\\\ ` * \\ ?")
