@@ -15,13 +15,15 @@ from cachetools import TTLCache
 from app import version
 from app.chunk import ChunkItem, ItemResult
 
-_MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "undecided"})
+_MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "compile_error", "undecided"})
+"""Reasons that another try may not find again: a limit was reached, perhaps by the compiler."""
 
 
 def key_of(item: ChunkItem) -> tuple[bytes, int]:
     """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes."""
+    # Keys stay in the order they were sent: a program can see the order of an argument's keys.
     seen = [item.completion, item.prompt, item.task, item.components, item.explain]
-    text = json.dumps(seen, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)
 

@@ -17,9 +17,11 @@ from app.errors import FAULT_CODES, QueueFull, ServiceFault
 from app.queue import JobQueue
 from app.settings import Settings
 
-
 RETRY_AFTER_S = (1.0, 60.0)
 """The shortest and the longest wait that a refused caller is told."""
+
+SHARED_AGAIN_MAX = 3
+"""Times that an item is placed again because the one it shared ran into its own, earlier deadline."""
 
 PACE_WINDOW_S = 10.0
 """Seconds over which the pace of finished items is taken."""
@@ -77,16 +79,30 @@ class Dispatcher:
         Returns: one result per item, in the order given.
         Raises: QueueFull before anything was sent, or when the queue refuses; StoreUnavailable.
         """
+        until = time.monotonic() + timeout_s
+        results = await self._grade(items, timeout_s)
+        for _ in range(SHARED_AGAIN_MAX):
+            # An item that shared another's may have ended with that one's earlier deadline: it goes by itself now.
+            early = [index for index, result in enumerate(results) if _is_late(result)]
+            left_s = until - time.monotonic()
+            if not early or left_s <= 0:
+                break
+            for index, result in zip(early, await self._grade([items[i] for i in early], left_s), strict=True):
+                results[index] = result
+        return results
+
+    async def _grade(self, items: Sequence[tuple[str, ChunkItem]], timeout_s: float) -> list[ItemResult]:
         keys = [key_of(item) for _, item in items]
         self._check_room(items, sum(size for _, size in keys))
         places = [self._place(name, item, *key) for (name, item), key in zip(items, keys, strict=True)]
-        waiting = [place for place in places if isinstance(place, _Waiting)]
+        waiting = [place[0] for place in places if not isinstance(place, ItemResult)]
         try:
             for name in QUEUES:
                 self._gather(name)
             if waiting:
-                await asyncio.wait({one.result for one in waiting}, timeout=timeout_s)
-            return self._collect(places)
+                wanted = {one.result for one in waiting}
+                await asyncio.wait(wanted, timeout=timeout_s, return_when=asyncio.FIRST_EXCEPTION)
+            return _collect(places)
         finally:
             for one in waiting:
                 self._leave(one)
@@ -111,41 +127,25 @@ class Dispatcher:
             self._pace_since, self._pace_done = time.monotonic() - PACE_WINDOW_S / 2, self._pace_done // 2
         self._pace_done += 1
 
-    def _place(self, name: str, item: ChunkItem, key: bytes, size: int) -> "ItemResult | _Waiting":
+    def _place(self, name: str, item: ChunkItem, key: bytes, size: int) -> "Place":
         """Where an item's result is, or will come from."""
         # Case 1: known.
         if (known := self._cache.get(key)) is not None:
             self._observe_cache("hit")
             return known
-        # Case 2: an equal item is under way, and its deadline is not the earlier one.
+        # Case 2: an equal item is under way.
         other = self._by_key.get(key)
-        if other is not None and not other.result.done() and _lasts(other.item) >= _lasts(item):
+        if other is not None and not other.result.done():
             other.holders += 1
             self._observe_cache("shared")
-            return other
+            return other, True
         # Case 3: it has to be sent.
         self._observe_cache("miss")
         one = self._by_key[key] = _Waiting(item, name, key, size, asyncio.get_running_loop().create_future())
         self._under_way[name] += 1
         self._bytes_under_way += size
         self._gathering[name].append(one)
-        return one
-
-    def _collect(self, places: "Sequence[ItemResult | _Waiting]") -> list[ItemResult]:
-        late = ItemResult.failed("deadline", FAULT_CODES["deadline"])
-        results: list[ItemResult] = []
-        seen: set[int] = set()
-        for place in places:
-            if isinstance(place, ItemResult):
-                results.append(place)
-            elif not place.result.done():
-                results.append(late)
-            else:
-                result = place.result.result()  # Raises the fault with which the queue refused the chunk.
-                again = id(place) in seen and result.status != "error"
-                results.append(replace(result, cached=True, queue_s=0.0, grade_s=0.0) if again else result)
-                seen.add(id(place))
-        return results
+        return one, False
 
     def _leave(self, one: _Waiting) -> None:
         """One caller less waits for the item: it is finished, late, or the caller is gone."""
@@ -188,16 +188,17 @@ class Dispatcher:
         shares = 2 * self._queue.workers(name)
         size = min(max(math.ceil(len(gathered) / shares), 1), self._chunk_items_max(name))
         for start in range(0, len(gathered), size):
-            task = asyncio.create_task(self._send(name, gathered[start : start + size]))
+            members = gathered[start : start + size]
+            chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one in members))
+            # Before the sending begins, so that whoever leaves until then is seen to have left.
+            self._left[chunk.id] = len(members)
+            for one in members:
+                one.chunk_id = chunk.id
+            task = asyncio.create_task(self._send(name, chunk, members))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
-    async def _send(self, name: str, members: list[_Waiting]) -> None:
-        chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one in members))
-        self._left[chunk.id] = len(members)
-        for one in members:
-            one.chunk_id = chunk.id
-
+    async def _send(self, name: str, chunk: Chunk, members: list[_Waiting]) -> None:
         def on_result(index: int, result: ItemResult) -> None:
             one = members[index]
             self._cache.put(one.key, result)
@@ -205,14 +206,39 @@ class Dispatcher:
             if not one.result.done():
                 one.result.set_result(result)
 
+        if chunk.id not in self._left:
+            return
         try:
             await self._queue.submit(name, chunk, on_result)
         except ServiceFault as fault:
             for one in members:
                 if not one.result.done():
                     one.result.set_exception(fault)
+        if chunk.id not in self._left:
+            self._queue.forget(chunk.id)  # The last caller left while it was being sent.
 
 
-def _lasts(item: ChunkItem) -> float:
-    """Until when a worker may still begin the item."""
-    return math.inf if item.deadline_ms is None else item.deadline_ms
+Place = ItemResult | tuple[_Waiting, bool]
+"""A result that is known, or an item under way and whether it was under way already."""
+
+
+def _collect(places: Sequence[Place]) -> list[ItemResult]:
+    """The results that are there; what is not is late."""
+    late = ItemResult.failed("deadline", FAULT_CODES["deadline"])
+    refusals = [place[0].result for place in places if not isinstance(place, ItemResult) and place[0].result.done()]
+    for refused in refusals:
+        refused.result()  # Raises the fault with which the queue refused a chunk.
+    results: list[ItemResult] = []
+    for place in places:
+        if isinstance(place, ItemResult):
+            results.append(place)
+            continue
+        one, shared = place
+        result = one.result.result() if one.result.done() else late
+        again = shared and result.status != "error"
+        results.append(replace(result, cached=True, queue_s=0.0, grade_s=0.0) if again else result)
+    return results
+
+
+def _is_late(result: ItemResult) -> bool:
+    return result.fault is not None and result.fault.code == "deadline"

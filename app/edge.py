@@ -14,12 +14,23 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 import structlog
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import STATUS, BadJson, BodyTimeout, Forbidden, Problem, ServiceFault, TooLarge, Unauthorized
+from app.errors import (
+    STATUS,
+    BadJson,
+    BodyTimeout,
+    Forbidden,
+    Problem,
+    ServiceFault,
+    TooLarge,
+    Unauthorized,
+    Unprocessable,
+)
 from app.metrics import Metrics
 from app.settings import Settings
 
@@ -102,6 +113,9 @@ def problem_response(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("state", {}).get("request_id", "")
     headers: dict[str, str] = {}
     errors: Sequence[dict[str, str]] = ()
+    if isinstance(error, RequestValidationError):
+        rows = [{"path": str(entry["loc"][-1]), "message": entry["msg"]} for entry in error.errors()]
+        error = Unprocessable("a parameter of the path or the query does not fit", errors=rows)
     if isinstance(error, ServiceFault):
         status, detail, errors = STATUS[type(error)], error.message, error.errors
         if error.retry_after_s is not None:

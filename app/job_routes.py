@@ -1,6 +1,8 @@
 """The routes of jobs: input streamed in, results streamed out, both in bounded memory."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
@@ -33,6 +35,12 @@ EVENT_EVERY_S = 0.5
 KEY_MAX = 255
 """Characters of an Idempotency-Key."""
 
+JOB_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    **PROBLEMS,
+    404: {**PROBLEMS[400], "description": "No such job, or one that is no longer kept."},
+    409: {**PROBLEMS[400], "description": "A request with this Idempotency-Key is under way."},
+}
+
 
 def ledger_of(request: Request) -> Ledger:
     """The ledger of this process.
@@ -49,7 +57,7 @@ def ledger_of(request: Request) -> Ledger:
     "",
     status_code=202,
     summary="Accept a job",
-    responses=PROBLEMS,
+    responses=JOB_PROBLEMS,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -64,7 +72,7 @@ async def accept(
     request: Request,
     profile: str | None = None,
     explain: bool = False,
-    deadline_s: Annotated[float | None, Query(gt=0)] = None,
+    deadline_s: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
 ) -> Response:
     """Take a batch as JSON, or one item a line as application/jsonl with the rest in the query.
 
@@ -76,6 +84,15 @@ async def accept(
     if key is not None and not 0 < len(key) <= KEY_MAX:
         raise Unprocessable("the Idempotency-Key is empty or too long", errors=[])
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    unknown = set(request.query_params) - ({"profile", "explain", "deadline_s"} if kind in LINES else set())
+    if unknown:
+        errors = [{"path": name[:64], "message": "not a parameter of this request"} for name in sorted(unknown)]
+        raise Unprocessable("a JSON body holds its own profile, explain and deadline_s", errors=errors)
+    if deadline_s is not None and deadline_s > settings.deadline_max_s:
+        raise Unprocessable(
+            "a parameter is out of range",
+            errors=[{"path": "deadline_s", "message": f"at most {settings.deadline_max_s:g} s"}],
+        )
     if kind in LINES:
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMedia("send the body without a content encoding")
@@ -85,7 +102,7 @@ async def accept(
     else:
         check_media(request.headers)
         body = await read_body(request, settings)
-        batch = parse_batch(body, settings)
+        batch = await asyncio.to_thread(parse_batch, body, settings)
         begun = await ledger.begin(key=key, explain=batch.explain, deadline_s=batch.deadline_s)
         view = await _take_batch(body, batch, begun, ledger)
     headers = {"Location": f"/v1/jobs/{view.id}"}
@@ -111,27 +128,35 @@ async def _take_batch(body: bytes, batch: Batch, begun: Intake | Replay, ledger:
 async def _take_lines(
     request: Request, begun: Intake | Replay, ledger: Ledger, settings: Settings, profile: str | None
 ) -> JobView:
+    alive = begun.kept_alive() if isinstance(begun, Intake) else contextlib.nullcontext()
     try:
-        begun.digest(request.url.query.encode())
-        first = 1
-        async for lines in _lines(request, settings):
-            for _, line in lines:
-                begun.digest(line + b"\n")
-            if isinstance(begun, Intake):
-                await begun.add(*_items_of(lines, settings, profile))
-            first += len(lines)
-            if first - 1 > settings.job_items_max:
-                raise TooLarge(f"more than {settings.job_items_max} items")
-        if first == 1:
-            raise BadJson("the body has no item")
-        if isinstance(begun, Replay):
-            begun.check()
-            return await ledger.look(begun.id)
-        return await begun.accept()
+        async with alive:
+            return await _take_each_line(request, begun, ledger, settings, profile)
     except BaseException:
         if isinstance(begun, Intake):
             await asyncio.shield(begun.refuse())
         raise
+
+
+async def _take_each_line(
+    request: Request, begun: Intake | Replay, ledger: Ledger, settings: Settings, profile: str | None
+) -> JobView:
+    begun.digest(request.url.query.encode())
+    count = 0
+    async for lines in _lines(request, settings):
+        for _, line in lines:
+            begun.digest(line + b"\n")
+        count += len(lines)
+        if count > settings.job_items_max:
+            raise TooLarge(f"more than {settings.job_items_max} items")
+        if isinstance(begun, Intake):
+            await begun.add(*await asyncio.to_thread(_items_of, lines, settings, profile))
+    if not count:
+        raise BadJson("the body has no item")
+    if isinstance(begun, Replay):
+        begun.check()
+        return await ledger.look(begun.id)
+    return await begun.accept()
 
 
 async def _lines(request: Request, settings: Settings) -> AsyncIterator[list[tuple[int, bytes]]]:
@@ -140,29 +165,35 @@ async def _lines(request: Request, settings: Settings) -> AsyncIterator[list[tup
     Raises: TooLarge, BodyTimeout.
     """
     line_max = settings.completion_bytes_max + settings.task_bytes_max + 1024 * 1024
-    rest, number, size, total = b"", 0, 0, 0
+    until = time.monotonic() + settings.job_seconds_max
+    rest, number, size, total = bytearray(), 0, 0, 0
     lines: list[tuple[int, bytes]] = []
-    try:
-        async with asyncio.timeout(settings.job_seconds_max):
-            async for piece in request.stream():
-                total += len(piece)
-                if total > settings.job_bytes_max:
-                    raise TooLarge(f"the body is over {settings.job_bytes_max} bytes")
-                *whole, rest = (rest + piece).split(b"\n")
-                if len(rest) > line_max:
-                    raise TooLarge(f"line {number + len(whole) + 1} is over {line_max} bytes")
-                for line in whole:
-                    number += 1
-                    if line.strip():
-                        lines.append((number, line.strip()))
-                        size += len(line)
-                    if len(lines) >= ITEMS_TOGETHER or size >= BYTES_TOGETHER:
-                        yield lines
-                        lines, size = [], 0
-    except TimeoutError:
-        raise BodyTimeout(f"the body did not arrive within {settings.job_seconds_max:g} s") from None
-    if rest.strip():
-        lines.append((number + 1, rest.strip()))
+    pieces = request.stream()
+    while True:
+        try:
+            piece = await asyncio.wait_for(anext(pieces, None), max(until - time.monotonic(), 0.001))
+        except TimeoutError:
+            raise BodyTimeout(f"the body did not arrive within {settings.job_seconds_max:g} s") from None
+        if piece is None:
+            break
+        total += len(piece)
+        if total > settings.job_bytes_max:
+            raise TooLarge(f"the body is over {settings.job_bytes_max} bytes")
+        head, *whole = piece.split(b"\n")
+        rest += head
+        for after in whole:
+            number += 1
+            if line := bytes(rest.strip()):
+                lines.append((number, line))
+                size += len(line)
+            rest = bytearray(after)
+            if len(lines) >= ITEMS_TOGETHER or size >= BYTES_TOGETHER:
+                yield lines
+                lines, size = [], 0
+        if len(rest) > line_max:
+            raise TooLarge(f"line {number + 1} is over {line_max} bytes")
+    if line := bytes(rest.strip()):
+        lines.append((number + 1, line))
     if lines:
         yield lines
 
@@ -198,7 +229,7 @@ def _with_line(path: str, lines: list[tuple[int, bytes]]) -> str:
     return path
 
 
-@router.get("/{job_id}", summary="A job's state", responses=PROBLEMS)
+@router.get("/{job_id}", summary="A job's state", responses=JOB_PROBLEMS)
 async def look(request: Request, job_id: str, wait_s: Annotated[float, Query(ge=0)] = 0.0) -> dict[str, Any]:
     """State and counts; with `wait_s`, as soon as the job has ended, or after that many seconds."""
     settings = services(request).settings
@@ -206,7 +237,7 @@ async def look(request: Request, job_id: str, wait_s: Annotated[float, Query(ge=
     return view.as_json()
 
 
-@router.get("/{job_id}/results", summary="A job's results", responses=PROBLEMS, response_class=StreamingResponse)
+@router.get("/{job_id}/results", summary="A job's results", responses=JOB_PROBLEMS, response_class=StreamingResponse)
 async def results(request: Request, job_id: str, after: Annotated[int, Query(ge=0, lt=2**53)] = 0) -> Response:
     """One result a line, in the order they were found, until the job has ended.
 
@@ -222,7 +253,7 @@ async def results(request: Request, job_id: str, after: Annotated[int, Query(ge=
     return StreamingResponse(lines(), media_type="application/jsonl")
 
 
-@router.get("/{job_id}/events", summary="A job's progress", responses=PROBLEMS, response_class=StreamingResponse)
+@router.get("/{job_id}/events", summary="A job's progress", responses=JOB_PROBLEMS, response_class=StreamingResponse)
 async def events(request: Request, job_id: str) -> Response:
     """Server-sent events named `progress`, at most one in half a second, the last one with an ended state."""
     ledger = ledger_of(request)
@@ -242,7 +273,7 @@ async def events(request: Request, job_id: str) -> Response:
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-@router.delete("/{job_id}", summary="Cancel a job", responses=PROBLEMS)
+@router.delete("/{job_id}", summary="Cancel a job", responses=JOB_PROBLEMS)
 async def cancel(request: Request, job_id: str) -> dict[str, Any]:
     """End it: what was found stays readable, what is under way is thrown away. An ended job stays as it is."""
     return (await ledger_of(request).cancel(job_id)).as_json()

@@ -13,6 +13,9 @@ from app.errors import BadJson
 
 DEPTH_MAX = 32
 
+VALUES_MAX = 4_000_000
+"""Values in a body, so that one of nothing but brackets does not become gigabytes."""
+
 
 def check_json(body: bytes) -> Any:
     """Parse a body or refuse it.
@@ -63,9 +66,12 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_nested(value: Any, *, look_for_surrogates: bool) -> None:
-    level, depth = [value], 0
+    level, depth, count = [value], 0, 0
     while level:
         depth += 1
+        count += len(level)
+        if count > VALUES_MAX:
+            raise BadJson(f"more than {VALUES_MAX} values")
         below: list[Any] = []
         for entry in level:
             if depth > DEPTH_MAX and isinstance(entry, dict | list):

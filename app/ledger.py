@@ -10,7 +10,7 @@ change is published on one channel, to which each API process listens once for a
     job:{id}           state, counts, times; expires with everything below
     job:{id}:log       results in the order they were found
     job:{id}:covers    chunk id to what stays with us of its items: index, id, metadata, kind, recipe
-    job:{id}:staged    chunks not yet in a queue
+    job:{id}:staged:…  chunks not yet in a queue, by lane
     jobs:open          jobs that still need tending: chunks to move, results to count
     key:{digest}       an Idempotency-Key's job and the digest of its input
 """
@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 import threading
 import time
 import uuid
@@ -34,8 +35,8 @@ import structlog
 from redis.exceptions import RedisError, WatchError
 
 from app.batch import chunk_item, report
-from app.chunk import JOB_CHUNK, Chunk, ItemResult, lane_of
-from app.errors import KeyInUse, NotFound, StoreUnavailable, Unprocessable
+from app.chunk import JOB_CHUNK, QUEUES, Chunk, ItemResult, lane_of, lanes_of
+from app.errors import KeyInUse, NotFound, QueueFull, StoreUnavailable, Unprocessable
 from app.metrics import Metrics
 from app.profiles import Recipe, queue_of
 from app.rq_queue import ADMIT, Keys, connect, enqueue
@@ -43,6 +44,8 @@ from app.schemas import Item, RewardSpec
 from app.settings import Settings
 
 _log = structlog.get_logger()
+
+_JOB_ID = re.compile("[0-9a-f]{32}")
 
 MOVED_TOGETHER = 256
 """Chunks put into a queue in one MULTI."""
@@ -55,6 +58,8 @@ REMEMBERED_S = 86_400
 
 LANE_CHUNKS_MAX = 2048
 """Chunks of jobs waiting in one lane; more stay staged, so that the lane's bookkeeping stays small."""
+
+JOB_LANES = tuple(lanes_of(queue)[1] for queue in QUEUES)
 
 ENDED = frozenset({"finished", "cancelled", "expired"})
 
@@ -82,6 +87,19 @@ class JobView:
             "finished_at": self.finished_at,
             "expires_at": self.expires_at,
         }
+
+
+_TOUCH = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'receiving' then return 0 end
+redis.call('HSET', KEYS[1], 'touched_ms', ARGV[1])
+if KEYS[2] ~= '' then redis.call('EXPIRE', KEYS[2], ARGV[2]) end
+return 1
+"""
+_FREE_KEY = """
+local text = redis.call('GET', KEYS[1])
+if text and string.find(text, ARGV[1], 1, true) then redis.call('DEL', KEYS[1]) end
+return 1
+"""
 
 
 class Intake:
@@ -129,13 +147,32 @@ class Intake:
                     )
                     pipe.set(ledger.keys.chunk(chunk.id), chunk.to_text(), ex=settings.job_ttl_s)
                     pipe.hset(f"{job}:covers", chunk.id, _cover(part))
-                    pipe.rpush(f"{job}:staged", json.dumps([lane_of(queue, chunk.id), chunk.id, len(part)]))
-            pipe.hset(job, "touched_ms", now_ms)
-            for name in (f"{job}:covers", f"{job}:staged"):
-                pipe.expire(name, settings.job_ttl_s)
-            if self._key is not None:
-                pipe.expire(self._key, RECEIVING_TTL_S)
+                    staged = _staged(job, lane_of(queue, chunk.id))
+                    pipe.rpush(staged, json.dumps([chunk.id, len(part)]))
+                    pipe.expire(staged, settings.job_ttl_s)
+            pipe.expire(f"{job}:covers", settings.job_ttl_s)
             pipe.execute()
+
+    @contextlib.asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        """However slowly the input arrives: the job and its key are kept for it."""
+
+        async def touch_for_ever() -> None:
+            while True:
+                await asyncio.sleep(RECEIVING_TTL_S / 6)
+                with contextlib.suppress(StoreUnavailable):
+                    await self._ledger.in_thread(self._touch)
+
+        touching = asyncio.create_task(touch_for_ever())
+        try:
+            yield
+        finally:
+            touching.cancel()
+            await asyncio.gather(touching, return_exceptions=True)
+
+    def _touch(self) -> None:
+        ledger = self._ledger
+        ledger.touch(keys=[ledger.keys.job(self.id), self._key or ""], args=[ledger.now_ms(), RECEIVING_TTL_S])
 
     async def accept(self) -> JobView:
         """All of the input was good: from here on the job is durable.
@@ -153,6 +190,10 @@ class Intake:
         job = ledger.keys.job(self.id)
         seconds = ledger.now_ms() // 1000
         with ledger.redis.pipeline(transaction=True) as pipe:
+            pipe.watch(job)
+            if pipe.hget(job, "state") != b"receiving":
+                raise WatchError("the job was dropped while its input arrived")
+            pipe.multi()
             pipe.hset(job, mapping={"state": "queued", "total": self.total, "digest": self._digest.hexdigest()})
             pipe.expire(job, settings.job_ttl_s + REMEMBERED_S)
             pipe.hset(job, "expires_s", seconds + settings.job_ttl_s)
@@ -168,7 +209,10 @@ class Intake:
         with contextlib.suppress(StoreUnavailable):
             await self._ledger.in_thread(self._ledger.drop, self.id)
             if self._key is not None:
-                await self._ledger.in_thread(self._ledger.redis.delete, self._key)
+                await self._ledger.in_thread(self._free_key, self._key)
+
+    def _free_key(self, key: str) -> None:
+        self._ledger.free_key(keys=[key], args=[self.id])
 
 
 class Replay:
@@ -196,6 +240,10 @@ class Replay:
                 "this Idempotency-Key was used with another body",
                 errors=[{"path": "Idempotency-Key", "message": "use a new key for a new job"}],
             )
+
+
+def _staged(job: str, lane: str) -> str:
+    return f"{job}:staged:{lane}"
 
 
 def _cover(part: Sequence[tuple[int, Item, Recipe]]) -> str:
@@ -252,6 +300,8 @@ class Ledger:
         self._metrics = metrics
         self._name = uuid.uuid4().hex
         self._admit = self.redis.register_script(ADMIT)
+        self.touch = self.redis.register_script(_TOUCH)
+        self.free_key = self.redis.register_script(_FREE_KEY)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="ledger")
         self._changed: dict[str, set[asyncio.Event]] = {}
         self._stopping = threading.Event()
@@ -297,6 +347,8 @@ class Ledger:
         Returns: an Intake, or, where the key has a job already, a Replay to compare the input with.
         Raises: KeyInUse while a request with the key is under way; StoreUnavailable.
         """
+        if await self.in_thread(self.redis.scard, self.open_jobs) >= self.settings.jobs_open_max:
+            raise QueueFull("as many jobs as allowed are open", retry_after_s=30)
         job_id = uuid.uuid4().hex
         name = None
         if key is not None:
@@ -354,6 +406,8 @@ class Ledger:
                     await asyncio.wait_for(changed.wait(), left_s)
 
     def _look(self, job_id: str) -> JobView:
+        if not _JOB_ID.fullmatch(job_id):
+            raise NotFound("no such job, or one that is no longer kept")
         row = {name.decode(): text.decode() for name, text in self.redis.hgetall(self.keys.job(job_id)).items()}
         if "created_ms" not in row or row["state"] == "receiving":
             raise NotFound("no such job, or one that is no longer kept")
@@ -383,6 +437,8 @@ class Ledger:
                 changed.clear()
                 # The state is looked at first: what is in the log after an ended state is all there will ever be.
                 view = await self.look(job_id)
+                if view.state == "expired":
+                    raise NotFound("the job's results are no longer kept")
                 while entries := await self.in_thread(self.redis.xrange, log, f"({after}-0", "+", 256):
                     rows = await self.in_thread(self._rows, job_id, entries, covers)
                     after = rows[-1]["seq"]
@@ -436,7 +492,7 @@ class Ledger:
                     ended_ms = self.now_ms()
                     pipe.multi()
                     pipe.hset(job, mapping={"state": "cancelled", "finished_ms": ended_ms})
-                    pipe.delete(f"{job}:staged")
+                    pipe.delete(*(_staged(job, lane) for lane in JOB_LANES))
                     pipe.publish(self.keys.job_events, job)
                     pipe.execute()
                 except WatchError:
@@ -447,7 +503,7 @@ class Ledger:
     def drop(self, job_id: str) -> None:
         """Remove all that there is of a job."""
         job = self.keys.job(job_id)
-        self.redis.delete(f"{job}:staged")
+        self.redis.delete(*(_staged(job, lane) for lane in JOB_LANES))
         self._drop_chunks(job_id)
         self.redis.delete(job, f"{job}:covers", f"{job}:log")
 
@@ -485,31 +541,25 @@ class Ledger:
                 _log.warning("dropped_unfinished_input", job=job_id)
                 self.drop(job_id)
             return
-        while self._move_some(job):
-            pass
+        for lane in JOB_LANES:
+            while self._move_some(job, lane):
+                pass
         counted = self._count(job_id, job)
         if not counted and (state is None or state.decode() in ENDED):
             self.redis.srem(self.open_jobs, job_id)
 
-    def _move_some(self, job: str) -> bool:
-        """Put some staged chunks into their lanes, at once or not at all; False when none is left, or room for none."""
-        staged = f"{job}:staged"
+    def _move_some(self, job: str, lane: str) -> bool:
+        """Put some staged chunks into their lane, at once or not at all; False when none is left, or room for none."""
+        staged = _staged(job, lane)
         with self.redis.pipeline(transaction=True) as pipe:
             try:
                 pipe.watch(staged)
                 found = pipe.lrange(staged, 0, MOVED_TOGETHER - 1)
-                if not found:
-                    return False
-                by_lane: dict[str, dict[str, int]] = {}
-                for text in found:
-                    lane, chunk_id, items = json.loads(text)
-                    by_lane.setdefault(lane, {})[chunk_id] = items
-                if any(self.redis.zcard(self.keys.queued(lane)) >= LANE_CHUNKS_MAX for lane in by_lane):
+                if not found or self.redis.zcard(self.keys.queued(lane)) >= LANE_CHUNKS_MAX:
                     return False
                 pipe.multi()
                 pipe.ltrim(staged, len(found), -1)
-                for lane, deliveries in by_lane.items():
-                    enqueue(self.keys, self.redis, pipe, self._admit, lane, deliveries)
+                enqueue(self.keys, self.redis, pipe, self._admit, lane, dict(map(json.loads, found)))
                 pipe.execute()
             except WatchError:
                 pass  # Another process moved them.

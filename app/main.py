@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -45,7 +46,11 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         version=version.SERVICE,
         summary="Rewards and verification for reinforcement learning of language models.",
         lifespan=lifespan,
-        exception_handlers={ServiceFault: as_problem, HTTPException: as_problem},
+        exception_handlers={
+            ServiceFault: as_problem,
+            HTTPException: as_problem,
+            RequestValidationError: as_problem,
+        },
     )
     app.include_router(router)
     app.include_router(job_router)

@@ -24,7 +24,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponen
 from app import jobs, log
 from app.batch import chunk_item, report
 from app.chunk import Chunk, ItemResult
-from app.errors import ServiceFault
+from app.errors import BadJson, ServiceFault
+from app.json_edge import check_json
 from app.processes import die_with_parent
 from app.profiles import queue_of, recipes_of
 from app.schemas import parse_batch
@@ -69,8 +70,9 @@ def grade_file(
         progress = exits.enter_context(Progress(*columns, console=Console(stderr=True)))
         bar = progress.add_task("", total=total, completed=done)
         at = done
-        for batch in _batches(islice(_items(lines), done, None), batch_items):
-            body = to_json({"items": batch, "explain": explain} | ({"profile": profile} if profile else {}))
+        for batch in _batches(islice(_items(lines), done, None), batch_items, settings.body_bytes_max // 2):
+            head = to_json({"explain": explain} | ({"profile": profile} if profile is not None else {}))
+            body = head[:-1] + b',"items":[' + b",".join(batch) + b"]}"
             try:
                 results = send(body)
             except ServiceFault as fault:
@@ -89,18 +91,18 @@ def grade_file(
     return f"{total} items, {done} done before; now {words}"
 
 
-def _items(lines: Any) -> Iterator[dict[str, Any]]:
-    """The items of a JSONL file; blank lines do not count."""
+def _items(lines: Any) -> Iterator[bytes]:
+    """The items of a JSONL file as they stand there; blank lines do not count."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise GradeError(f"line {number} is not JSON: {error}") from None
+            item = check_json(line)
+        except BadJson as error:
+            raise GradeError(f"line {number}: {error.message}") from None
         if not isinstance(item, dict):
             raise GradeError(f"line {number} is not a JSON object")
-        yield item
+        yield line.strip()
 
 
 def _count_lines(path: Path) -> int:
@@ -128,8 +130,17 @@ def _finished(target: Path) -> int:
     return count
 
 
-def _batches(items: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    while batch := list(islice(items, size)):
+def _batches(items: Iterator[bytes], items_max: int, bytes_max: int) -> Iterator[list[bytes]]:
+    """Items together, as many as fit; one that is larger than bytes_max goes alone."""
+    batch: list[bytes] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) == items_max or size + len(item) > bytes_max):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item)
+    if batch:
         yield batch
 
 

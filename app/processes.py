@@ -40,6 +40,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started: float = field(default_factory=time.monotonic)
     falls: int = 0
+    again_at: float | None = None  # When one that ended is started again.
 
 
 class Family:
@@ -65,17 +66,22 @@ class Family:
         while not stop.wait(0.25):
             also()
             for child in self._children:
-                status = child.process.poll()
-                if status is None:
-                    continue
-                if time.monotonic() - child.started > 30:
-                    child.falls = 0
-                child.falls += 1
-                delay_s = min(0.1 * 2 ** (child.falls - 1), 10.0)
-                _log.warning("child_ended", child=child.name, status=status, again_in_s=delay_s)
-                if stop.wait(delay_s):
-                    return
-                child.process, child.started = self._spawn(child.command), time.monotonic()
+                self._tend(child)
+
+    def _tend(self, child: _Child) -> None:
+        now = time.monotonic()
+        if child.again_at is None:
+            status = child.process.poll()
+            if status is None:
+                return
+            if now - child.started > 30:
+                child.falls = 0
+            child.falls += 1
+            delay_s = min(0.1 * 2 ** (child.falls - 1), 10.0)
+            child.again_at = now + delay_s
+            _log.warning("child_ended", child=child.name, status=status, again_in_s=delay_s)
+        if now >= child.again_at:
+            child.process, child.started, child.again_at = self._spawn(child.command), now, None
 
     def stop(self, names: str, grace_s: float) -> None:
         """Ask the children whose name begins so to end, and kill what has not after the grace."""

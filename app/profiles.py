@@ -59,7 +59,7 @@ def recipes_of(batch: Batch) -> list[Recipe]:
 def _common(batch: Batch) -> Recipe:
     if batch.rewards is not None:
         return _checked(batch.rewards, "rewards")
-    return _named(batch.profile or DEFAULT, "profile")
+    return _named(DEFAULT if batch.profile is None else batch.profile, "profile")
 
 
 def _named(name: str, path: str) -> Recipe:

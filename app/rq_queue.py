@@ -42,9 +42,11 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
+from rq.worker_registration import clean_worker_registry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from app.chunk import QUEUES, Chunk, ItemResult, lane_of, lanes_of
@@ -97,10 +99,12 @@ _PUT = (
     + """
 local results, reply, job = KEYS[1], KEYS[2], KEYS[3]
 local ttl, chunk = ARGV[1], ARGV[2]
+-- A chunk without its body is finished, cancelled or abandoned: a worker that was frozen for long comes too late.
+if redis.call('EXISTS', KEYS[4]) == 0 then return 0 end
 if job ~= '' then
   local state = redis.call('HGET', job, 'state')
   if state ~= 'queued' and state ~= 'running' then return 0 end
-  ttl = redis.call('TTL', job)
+  ttl = math.max(tonumber(redis.call('HGET', job, 'expires_s')) - math.floor(now / 1000), 1)
 end
 for i = 4, #ARGV, 3 do
   if redis.call('HSETNX', results, ARGV[i], ARGV[i + 1]) == 1 then
@@ -172,7 +176,10 @@ return out
 
 
 class Keys:
-    """The names of everything the service keeps in Redis; all begin with the prefix, all but the sets have a TTL."""
+    """The names of everything the service keeps in Redis, but for rq's own, which begin with "rq:".
+
+    All begin with the prefix. Those of a chunk or a job have a TTL; those of a lane shrink as its deliveries end.
+    """
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -423,10 +430,12 @@ class RqQueue:
         while not self._stopping.is_set():
             try:
                 found: Any = await self._reading.xread({self._stream: last}, count=512, block=1000)
-                for entry_id, fields in found[0][1] if found else ():
+                entries = found[0][1] if found else ()
+                for entry_id, fields in entries:
                     last = entry_id
                     self._deliver(fields)
-                    await self._reading.xtrim(self._stream, minid=_after(last))
+                if entries:
+                    await self._reading.xtrim(self._stream, minid=_after(last), approximate=False)
             except (RedisError, OSError) as error:
                 _log.warning("reader_lost_store", error=type(error).__name__)
                 await asyncio.sleep(0.2)
@@ -442,7 +451,10 @@ class RqQueue:
             result = ItemResult.failed("grader", "a worker sent a result that this release cannot read")
         index = int(fields[b"i"])
         to_come.discard(index)
-        on_result(index, result)
+        try:
+            on_result(index, result)
+        except Exception:  # noqa: BLE001  One result that nobody can take must not end the reading of all others.
+            _log.exception("result_not_taken")
 
     # State.
 
@@ -484,9 +496,9 @@ class RqQueue:
         while not self._stopping.wait(period_s):
             try:
                 self._read_state()
-                for queue in QUEUES:
-                    for lane in lanes_of(queue):
-                        self.reap(lane)
+                for lane in (lane for queue in QUEUES for lane in lanes_of(queue)):
+                    self.reap(lane)
+                    clean_worker_registry(rq_queue(self._keys, lane, self._redis))
             except RedisError as error:
                 _log.warning("reaper_lost_store", error=type(error).__name__)
             except Exception:  # noqa: BLE001  A reaper that died would lose items; it logs and goes on.
@@ -503,12 +515,21 @@ class RqQueue:
         expired, waiting = self._expired(keys=[keys.leases(lane), keys.queued(lane)], args=[lease_ms, 2 * lease_ms])
         for delivery in expired:
             _log.warning("lease_expired", lane=lane, delivery=delivery.decode())
-            self._redeliver(lane, delivery.decode(), keys.leases(lane))
+            self._try_redeliver(lane, delivery.decode(), keys.leases(lane))
         listed = rq_queue(keys, lane, self._redis).key
         for delivery in waiting:
             if self._redis.lpos(listed, delivery) is None and self._redis.zscore(keys.queued(lane), delivery):
                 _log.warning("delivery_lost_before_start", lane=lane, delivery=delivery.decode())
-                self._redeliver(lane, delivery.decode(), keys.queued(lane))
+                self._try_redeliver(lane, delivery.decode(), keys.queued(lane))
+
+    def _try_redeliver(self, lane: str, delivery: str, record: str) -> None:
+        """One delivery that cannot be read (a newer release's, perhaps) must not hold up the others."""
+        try:
+            self._redeliver(lane, delivery, record)
+        except RedisError:
+            raise
+        except Exception:  # noqa: BLE001  See above.
+            _log.exception("not_redelivered", lane=lane, delivery=delivery)
 
     def _redeliver(self, lane: str, delivery: str, record: str) -> None:
         keys = self._keys
@@ -525,6 +546,7 @@ class RqQueue:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(record, delivery)
             pipe.hdel(keys.sizes(lane), delivery)
+            self._forget_rq_job(delivery, pipe)
             if attempt + 1 < self._settings.deliveries_max:
                 again = {f"{chunk_id}-{index}-{attempt + 1}": 1 for index in left}
                 if again:
@@ -536,6 +558,12 @@ class RqQueue:
                     write_results(self._put, keys, chunk, [(index, result)], self._settings.result_ttl_s, client=pipe)
             pipe.execute()
 
+    def _forget_rq_job(self, delivery: str, pipe: Any) -> None:
+        """What rq keeps of a job whose worker died would otherwise stay for ever."""
+        with contextlib.suppress(NoSuchJobError, ValueError):
+            job = GradeJob.fetch(delivery, connection=self._redis, serializer=JSONSerializer)
+            job.delete(pipeline=pipe, remove_from_queue=False)
+
 
 def write_results(
     put: Any, keys: Keys, chunk: Chunk, results: list[tuple[int, ItemResult]], ttl_s: int, client: Any = None
@@ -544,7 +572,8 @@ def write_results(
     args: list[Any] = [ttl_s, chunk.id, keys.job_events]
     for index, result in results:
         args += [index, result.to_text(), result.status]
-    put(keys=[keys.results(chunk.id), chunk.reply, chunk.job], args=args, client=client)
+    names = [keys.results(chunk.id), chunk.reply, chunk.job, keys.chunk(chunk.id)]
+    put(keys=names, args=args, client=client)
 
 
 def _after(entry_id: bytes) -> str:
@@ -637,9 +666,10 @@ class WorkerDesk:
         chunk = Chunk.from_text(rest[0])
         finished = {int(index) for index in rest[1]}
         wanted = range(len(chunk.items)) if only is None else (only,)
-        self._held.add(delivery)
         if chunk.job:
             self._start(keys=[chunk.job], args=[keys.job_events])
+        # Last: what is held has its lease renewed, so nothing may fail between here and the work.
+        self._held.add(delivery)
         return chunk, [index for index in wanted if index not in finished], int(now)
 
     def wanted(self, chunk: Chunk) -> bool:
@@ -651,6 +681,11 @@ class WorkerDesk:
 
     def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
         """See app.jobs.Desk."""
+        try:
+            result.to_text()
+        except ValueError:  # A number that is none: our bug, and no reason to end the process.
+            _log.exception("result_not_json")
+            result = ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
         with self._written:
             self._unwritten.append((chunk, index, result))
             self._written.notify_all()
@@ -718,11 +753,12 @@ class WorkerDesk:
                 self._on_stuck()
 
     def _sign_of_life(self) -> None:
-        for lane in lanes_of(self._queue):
-            held = [delivery for delivery in list(self._held) if lane_of(self._queue, delivery) == lane]
-            args: list[str | int] = [int(self._settings.lease_s * 1000), self._name, *held]
-            self._beat(keys=[self._keys.leases(lane), self._keys.workers(self._queue)], args=args)
+        # What it says of itself comes before its being counted, so that no live worker is nameless.
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.info, self._name, json.dumps({"queue": self._queue, **self._info}))
             pipe.expire(self._keys.info, max(int(self._settings.lease_s * 2), 30))
             pipe.execute()
+        for lane in lanes_of(self._queue):
+            held = [delivery for delivery in list(self._held) if lane_of(self._queue, delivery) == lane]
+            args: list[str | int] = [int(self._settings.lease_s * 1000), self._name, *held]
+            self._beat(keys=[self._keys.leases(lane), self._keys.workers(self._queue)], args=args)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import to_json
 
+import graders.task
 from app.errors import TooLarge, Unprocessable
 from app.json_edge import check_json
 from app.settings import Settings
@@ -207,11 +208,14 @@ def _is_below(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> boo
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
+_MEMBERS = {"str", "float", "int", "math", "choice", "code"} | {
+    name for name, value in vars(graders.task).items() if isinstance(value, type)
+}
+
+
 def _is_field(step: str) -> bool:
     """False for the names pydantic gives to members of a union ("StdioTests", "literal['tokens']", "tuple[…]")."""
-    return (
-        step not in {"str", "float", "int", "math", "choice", "code"} and step.isidentifier() and not step[0].isupper()
-    )
+    return step not in _MEMBERS and step.isidentifier()
 
 
 # What comes back.

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     """Size of a job's input; larger is 413."""
     job_items_max: Annotated[int, Field(ge=1)] = 1_000_000
     """Items of a job; more is 413."""
+    jobs_open_max: Annotated[int, Field(ge=1)] = 1000
+    """Jobs whose input arrives or whose items are not all graded; one more is 503."""
     job_seconds_max: Annotated[float, Field(gt=0)] = 3600.0
     """Seconds a client may take to send a job's input; slower is 408."""
     job_ttl_s: Annotated[int, Field(ge=60)] = 7 * 86_400

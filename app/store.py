@@ -68,7 +68,10 @@ class EmbeddedStore:
         if not self._listens():
             _log.error("store_ended")
             self._server.terminate()
-            self._start()
+            try:
+                self._start()
+            except Exception:  # noqa: BLE001  A full disk, perhaps: everything else waits for it, and it is tried again.
+                _log.exception("store_not_started")
 
     def _listens(self) -> bool:
         """Whether a process holds the socket; the kernel knows, also when that process is busy or frozen."""

@@ -116,7 +116,7 @@ class StdioCase:
 
     input: str
     output: str
-    weight: Annotated[float, Ge(0)] = 1.0
+    weight: Annotated[float, Ge(0), Le(1e9)] = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class FunctionCase:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     expected: Any
-    weight: Annotated[float, Ge(0)] = 1.0
+    weight: Annotated[float, Ge(0), Le(1e9)] = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ class Subtask:
 
     cases: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)]
     """Indices of the cases in the group."""
-    points: Annotated[float, Ge(0)]
+    points: Annotated[float, Ge(0), Le(1e9)]
     score: Literal["all", "fraction"] = "all"
 
 

@@ -181,6 +181,8 @@ def main() -> int:
         stuck = sum(sender.is_alive() for sender in senders)
         seconds = time.monotonic() - started
     complaints = history.complaints(given.items) + [f"{stuck} senders are stuck"] * bool(stuck)
+    if history.faults.total() > given.items // 50:
+        complaints.append(f"{history.faults.total()} items ended without a verdict")
     print(f"{given.items} items in {seconds:.0f} s, sent again {history.retries} times")
     print(f"strikes: {dict(strikes)}")
     print(f"errors: {dict(history.faults)}")

@@ -119,20 +119,64 @@ def test_items_that_differ_in_anything_graded_are_not_equal(other: ChunkItem) ->
     assert key_of(item("a"))[0] != key_of(other)[0]
 
 
+def test_the_order_of_an_arguments_keys_is_part_of_an_item() -> None:
+    """A program sees it."""
+    one, other = ({"args": [{"a": 1, "b": 2}]}, {"args": [{"b": 2, "a": 1}]})
+    assert key_of(item("x", task=one))[0] != key_of(item("x", task=other))[0]
+
+
 def test_a_deadline_is_no_part_of_an_items_key() -> None:
     """It does not change the verdict."""
     assert key_of(item("a", deadline_ms=1)) == key_of(item("a"))
     assert key_of(item("a" * 1000))[1] > 1000
 
 
-def test_an_item_is_not_shared_with_an_earlier_deadline() -> None:
-    """Else the later caller would get the earlier one's lateness."""
+def test_equal_items_are_shared_whatever_their_deadlines() -> None:
+    """Two requests never have the same one."""
     grader = Grader()
-    run(grader, [item("a", deadline_ms=1)], [item("a", deadline_ms=2)])
-    assert grader.asked == {"a": 2}
-    grader = Grader()
-    run(grader, [item("a", deadline_ms=2)], [item("a", deadline_ms=1)])
+    results = run(grader, [item("a", deadline_ms=1)], [item("a", deadline_ms=2)])
     assert grader.asked == {"a": 1}
+    assert [batch[0].cached for batch in results] == [False, True]
+    assert (results[1][0].queue_s, results[1][0].grade_s) == (0, 0)
+
+
+def test_a_shared_item_that_is_late_for_another_goes_again_by_itself() -> None:
+    """The earlier caller's deadline is not the later one's."""
+    tries: list[str] = []
+
+    def judge(text: str) -> ItemResult:
+        tries.append(text)
+        return ItemResult.failed("deadline", "too late") if len(tries) == 1 else graded(text)
+
+    async def scenario() -> None:
+        dispatcher = Dispatcher(MemoryQueue(Grader(judge)), Settings(linger_s=0.05))
+        first = asyncio.create_task(dispatcher.grade([("math", item("a", deadline_ms=1))], 0.2))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(dispatcher.grade([("math", item("a", deadline_ms=2))], 20))
+        assert answers(await second) == ["a"]
+        await first
+        assert len(tries) <= 3
+
+    asyncio.run(scenario())
+
+
+def test_who_leaves_before_the_sending_leaves_nothing_behind() -> None:
+    """In any moment of the linger."""
+    grader = Grader()
+
+    async def scenario() -> None:
+        dispatcher = Dispatcher(MemoryQueue(grader), Settings(linger_s=0.01))
+        for wait_s in (0, 0.005, 0.0095, 0.01, 0.0105, 0.011):
+            call = asyncio.create_task(dispatcher.grade([("math", item(f"{wait_s}"))], 20))
+            await asyncio.sleep(wait_s)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            await asyncio.sleep(0.05)
+            assert dispatcher.under_way == 0
+            assert dispatcher._left == {}
+            assert dispatcher._by_key == {}
+
+    asyncio.run(scenario())
 
 
 def test_faults_and_moods_are_not_kept() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from tests.app.conftest import math_item
 from tests.processes import Service, running
@@ -254,3 +256,58 @@ def test_an_accepted_job_survives_every_process(client: httpx.Client, service: S
         while again.get(f"/v1/jobs/{job}", params={"wait_s": 10}).json()["state"] != "finished":
             assert time.monotonic() < until, again.get(f"/v1/jobs/{job}").json()
         check(read(again, job), 5000)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", f"/v1/jobs/{'0' * 32}:log", 404),
+        ("DELETE", f"/v1/jobs/{'0' * 32}:covers", 404),
+        ("GET", "/v1/jobs/x?wait_s=s3cret", 422),
+        ("GET", "/v1/jobs/x/results?after=-1", 422),
+        ("POST", "/v1/jobs?deadline_s=inf", 422),
+        ("POST", "/v1/jobs?deadline_s=1e308", 422),
+        ("POST", "/v1/jobs?nonsense=1", 422),
+    ],
+)
+def test_odd_addresses_are_problems(client: httpx.Client, method: str, path: str, status: int) -> None:
+    """Typed, with a request id, and without what was sent."""
+    content = lines(items(1)) if method == "POST" else None
+    response = client.request(method, path, content=content, headers=LINES)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["x-request-id"]
+    assert "s3cret" not in response.text
+
+
+def test_a_json_job_with_parameters_is_refused(client: httpx.Client) -> None:
+    """They would be silently ignored."""
+    response = client.post("/v1/jobs", params={"profile": "r1-zero"}, json={"items": items(1)})
+    assert response.status_code == 422
+
+
+def test_slow_input_keeps_its_job_and_its_key(client: httpx.Client, service: Service) -> None:
+    """However slowly the lines come, the record is touched meanwhile."""
+    with redis.Redis.from_url(f"unix://{service.data}/store.sock") as store:
+
+        def touched() -> list[bytes | None]:
+            names = [name for name in store.scan_iter("*:job:*") if re.fullmatch(rb".*:job:[0-9a-f]{32}", name)]
+            return [store.hget(name, "touched_ms") for name in names if store.hget(name, "state") == b"receiving"]
+
+        def slowly() -> Iterator[bytes]:
+            yield lines(items(1))
+            until = time.monotonic() + 40
+            while not touched() and time.monotonic() < until:
+                time.sleep(0.1)
+            first = touched()
+            while touched() == first and time.monotonic() < until:
+                time.sleep(0.5)
+            moved.append(touched() != first)
+            yield lines(items(1, start=1))
+
+        moved: list[bool] = []
+        key = {**LINES, "Idempotency-Key": f"slow-{time.time()}"}
+        response = client.post("/v1/jobs", content=slowly(), headers=key)
+    assert moved == [True]
+    assert response.status_code == 202
+    check(read(client, response.json()["id"]), 2)

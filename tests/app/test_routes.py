@@ -166,6 +166,7 @@ def test_a_problem_never_echoes_values(client: TestClient) -> None:
         (b"[" * 100_000, JSON, 400),
         ('{"items": []}'.encode("utf-16"), JSON, 400),
         (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"{}", {}, 415),
         (b"{}", {"Content-Type": "application/json; charset=latin-1"}, 415),
         (b"{}", JSON | {"Content-Encoding": "gzip"}, 415),
     ],
@@ -206,6 +207,7 @@ def test_a_body_over_the_limit_is_not_read_to_its_end(start_app: StartApp) -> No
 
     response = client.post("/v1/grade", content=pieces(), headers=JSON)
     assert response.status_code == 413
+    assert response.headers["connection"] == "close"
 
 
 def test_a_key_is_asked_for_where_keys_are_configured(start_app: StartApp) -> None:

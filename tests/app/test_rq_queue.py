@@ -275,3 +275,80 @@ def test_deliveries_are_read_back() -> None:
 def test_redis_errors_are_what_we_think_they_are() -> None:
     """The client's time-out is an error of its own family, which the queue catches as one."""
     assert issubclass(redis.exceptions.TimeoutError, redis.exceptions.RedisError)
+
+
+def test_what_comes_after_a_chunk_is_settled_changes_nothing(bench: Bench) -> None:
+    """A worker that was frozen until even the record of results had expired must not be the first writer again."""
+
+    async def scenario() -> None:
+        seen: list[float | None] = []
+        async with bench.queue() as queue:
+            await queue.submit("math", chunk_of(1), lambda i, r: seen.append(r.scores["accuracy"]))
+            delivery = bench.pop()
+            assert delivery is not None
+            frozen = bench.dead_desk()
+            taken = frozen.take(delivery)
+            assert taken is not None
+            with bench.desk() as desk:
+                desk.put(taken[0], 0, graded(0))
+                desk.done(delivery, 1)
+            await until(lambda: len(seen) == 1)
+            bench.redis.delete(bench.keys.results(taken[0].id))
+            frozen._write(taken[0], [(0, graded(9))])
+            await asyncio.sleep(0.2)
+            assert seen == [0.0]
+
+    asyncio.run(scenario())
+
+
+def test_one_unreadable_chunk_does_not_hold_up_its_lane(bench: Bench) -> None:
+    """A newer release's, after a rollback: its neighbours are given out again all the same."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            bad, good = chunk_of(1), chunk_of(1)
+            for chunk in (bad, good):
+                await queue.submit("math", chunk, lambda i, r: None)
+                delivery = bench.pop()
+                assert delivery == chunk.id
+                assert bench.dead_desk().take(delivery) is not None
+            bench.redis.set(bench.keys.chunk(bad.id), '{"v": 999}')
+            await until(lambda: bench.waiting() == [f"{good.id}-0-1"])
+
+    asyncio.run(scenario())
+
+
+def test_a_number_that_is_none_costs_its_item_and_not_the_worker(bench: Bench) -> None:
+    """NaN in a result is a bug of ours: an error for the item, and the writing goes on."""
+
+    async def scenario() -> None:
+        seen: Results = {}
+        async with bench.queue() as queue:
+            await queue.submit("math", chunk_of(2), seen.__setitem__)
+            delivery = bench.pop()
+            assert delivery is not None
+            with bench.desk() as desk:
+                taken = desk.take(delivery)
+                assert taken is not None
+                desk.put(taken[0], 0, ItemResult("graded", {"accuracy": float("nan")}))
+                desk.put(taken[0], 1, graded(1))
+                desk.done(delivery, 2)
+            await until(lambda: len(seen) == 2)
+        assert (seen[0].status, seen[1].scores) == ("error", {"accuracy": 1.0})
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_workers_traces_in_rq_go_with_its_deliveries(bench: Bench) -> None:
+    """rq's own records of a job that will never end have no TTL."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            chunk = chunk_of(1)
+            await queue.submit("math", chunk, lambda i, r: None)
+            assert bench.pop() == chunk.id
+            assert bench.dead_desk().take(chunk.id) is not None
+            await until(lambda: bool(bench.waiting()))
+            assert not bench.redis.exists(f"rq:job:{chunk.id}")
+
+    asyncio.run(scenario())
