@@ -27,7 +27,8 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if not facts.has_image:
             pytest.skip(facts.complaint)
     folder = tmp_path_factory.mktemp("code")
-    with running(folder, code_workers=2, math_workers=1, sandbox=request.param, lease_s=3, cache_bytes_max=0) as service:
+    settings = {"code_workers": 2, "math_workers": 1, "sandbox": request.param, "lease_s": 3, "cache_bytes_max": 0}
+    with running(folder, **settings) as service:
         yield service
 
 
