@@ -6,11 +6,14 @@ group, version 1 a writable hierarchy, as root has. Where neither is to be had n
 
 import contextlib
 import os
+import select
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _PROCESSES_MAX = 2048
+_REMOVE_TRIES = 32
+_REMOVE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,16 @@ class JailCgroup:
                 file.write_text(str(pid))
 
     def remove(self) -> None:
-        """Remove the groups, once their processes are gone."""
+        """Remove the groups. Processes that are still ending are waited for, a bounded time."""
         for folder in self.folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            for _ in range(_REMOVE_TRIES):
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:  # The kernel keeps a group as long as someone is inside.
+                    _await_end_of(folder)
 
     def oom_kills(self) -> int:
         """How often the kernel killed inside for lack of memory."""
@@ -61,6 +70,21 @@ class JailCgroup:
                         if word == "oom_kill":
                             return int(value)
         return 0
+
+
+def _await_end_of(folder: Path) -> None:
+    """Wait until one of the group's processes has ended."""
+    fds: list[int] = []
+    try:
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                fds.append(os.pidfd_open(int(pid)))
+        select.select(fds, [], [], _REMOVE_S)
+    except OSError:
+        pass
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def sweep_cgroups() -> int:
