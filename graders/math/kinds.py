@@ -1171,7 +1171,7 @@ def _is_interval(node: Node) -> bool:
     """Surely an interval: mixed brackets or an infinite end."""
     if node.op != "tuple" or len(node.args) != 2:
         return False
-    return node.value in ("[)", "(]") or any(rungs._infinite(arg) for arg in node.args)
+    return node.value in ("[)", "(]") or any(rungs.infinite(arg) for arg in node.args)
 
 
 def _regions(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
@@ -1302,7 +1302,7 @@ def _joined(parts: list[_Region | None]) -> _Region | None:
 
 def _size(node: Node) -> arb | None:
     """A constant as a real ball, infinities included."""
-    sign = rungs._infinite(node)
+    sign = rungs.infinite(node)
     if sign:
         return arb("inf") if sign > 0 else arb("-inf")
     if symbols(node):
@@ -1331,7 +1331,7 @@ def _intersected(parts: list[_Region | None]) -> _Region | None:
             # x > a and x < b: one end from each, whatever a and b are.
             first, second = known[0].intervals[0], known[1].intervals[0]
             for one, two in ((first, second), (second, first)):
-                if rungs._infinite(one.high) and rungs._infinite(two.low):
+                if rungs.infinite(one.high) and rungs.infinite(two.low):
                     return _Region([_Interval(one.low, one.low_closed, two.high, two.high_closed)], name)
         return None
     return _Region(result, name, all(part.solved for part in known))

@@ -110,8 +110,8 @@ def _dotted(node: Node) -> bool:
 
 
 def _constants(gold: Node, answer: Node) -> Decision:
-    if _infinite(gold) or _infinite(answer):
-        return _infinite(gold) == _infinite(answer), "structure"
+    if infinite(gold) or infinite(answer):
+        return infinite(gold) == infinite(answer), "structure"
     try:
         for bits in (_LOW, _HIGH):
             with at_precision(bits):
@@ -150,11 +150,11 @@ def _constants(gold: Node, answer: Node) -> Decision:
     return True, "numeric"
 
 
-def _infinite(node: Node) -> int:
+def infinite(node: Node) -> int:
     """1 for infinity, -1 for minus infinity, else 0."""
     if node.op == "const" and node.value == "inf":
         return 1
-    if node.op == "mul" and len(node.args) == 2 and _infinite(node.args[1]) == 1 and node.args[0].op == "num":
+    if node.op == "mul" and len(node.args) == 2 and infinite(node.args[1]) == 1 and node.args[0].op == "num":
         return 1 if node.args[0].value > 0 else -1
     return 0
 
