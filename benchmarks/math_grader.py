@@ -187,15 +187,19 @@ def main() -> None:
     report["cached_rate"] = cached_rate(pairs)
     report["import_s"] = import_seconds()
     print(
-        f"all pair files: {report['pairs_rate']:.0f} pairs/s with empty caches, {report['cached_rate']:.0f} pairs/s decided before"
+        f"all pair files: {report['pairs_rate']:.0f} pairs/s with empty caches,"
+        f" {report['cached_rate']:.0f} pairs/s decided before"
     )
     if report["peer"] is not None:
         spent = sum(
             run["rows"] / run["rate"] for name, _, answer, _ in sets if answer == "pred" for run in report["peer"][name]
         )
         completions = statistics.median(run["rate"] for run in report["ours"]["math_completions.jsonl"])
-        print(f"against math-verify: {report['pairs_rate'] * spent / len(pairs):.0f} times on pairs,"
-              f" {completions / report['peer']['math_completions.jsonl'][0]['rate']:.0f} times on completions")  # fmt: skip
+        peer_completions = report["peer"]["math_completions.jsonl"][0]["rate"]
+        print(
+            f"against math-verify: {report['pairs_rate'] * spent / len(pairs):.0f} times on pairs,"
+            f" {completions / peer_completions:.0f} times on completions"
+        )
     print(f"import of the grader: {report['import_s'] * 1e3:.0f} ms")
     if options.json is not None:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
