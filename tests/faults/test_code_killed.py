@@ -16,7 +16,7 @@ import pytest
 from sandbox.docker_jail import LABEL_LEASE, ask_engine
 from tests.processes import Service, running
 
-IMAGE = "touchstone-sandbox:latest"
+IMAGE = os.environ.get("TOUCHSTONE_SANDBOX_IMAGE", "touchstone-sandbox:latest")
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
@@ -28,6 +28,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             pytest.skip(facts.complaint)
     folder = tmp_path_factory.mktemp("code")
     settings = {"code_workers": 2, "math_workers": 1, "sandbox": request.param, "lease_s": 3, "cache_bytes_max": 0}
+    settings["sandbox_image"] = IMAGE
     with running(folder, **settings) as service:
         yield service
 
@@ -135,7 +136,7 @@ def docker(*arguments: str) -> list[str]:
 def test_a_stop_leaves_no_jail(tmp_path: Path, service: Service) -> None:
     """Processes and containers of the service end with it."""
     kind = "docker" if "docker" in service.grade(programs(1))[0]["verdict"]["isolation"] else "bubblewrap"
-    with running(tmp_path, code_workers=1, math_workers=1, sandbox=kind) as other:
+    with running(tmp_path, code_workers=1, math_workers=1, sandbox=kind, sandbox_image=IMAGE) as other:
         check(other.grade(programs(3)))
         owners = {str(pid) for pid in other.workers("code")}
         below = other.descendants()
