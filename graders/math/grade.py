@@ -29,6 +29,7 @@ from graders.math.form import has_form
 from graders.math.kinds import Asker, Found
 from graders.math.names import names
 from graders.math.parse import parse
+from graders.math.quantity import quantity, spelled
 from graders.math.tokens import Unreadable
 from graders.math.tree import NUMBER_OPS, Node
 from graders.task import MathTask
@@ -53,12 +54,14 @@ class Reference:
         tree: what it says, or None when it is words.
         letters: the capital letters it is, when it is the label of an option or of several.
         integer: its value, when it is a plain integer.
+        quantity: the number with a unit it is or may be read as: "5 m" as five metres.
     """
 
     text: str
     tree: Node | None
     letters: frozenset[str] | None = None
     integer: int | None = None
+    quantity: Node | None = None
 
 
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|boxed)\s*\{|[{}$]|\\[,;: ]")
@@ -120,9 +123,12 @@ def read_reference(given: str) -> Reference:
     if letters is not None:
         return Reference(shown, None, letters)
     read = _tree_or_none(shown)
+    measured = quantity(shown, read)
+    if read is None:
+        read = measured
     if read is None and not text.sensible(shown):
         raise TaskInvalid("unreadable_reference", "the reference answer is neither readable mathematics nor words")
-    return Reference(shown, read)
+    return Reference(shown, read, quantity=measured)
 
 
 def _option_letters(shown: str) -> frozenset[str] | None:
@@ -333,6 +339,10 @@ class MathGrader:
         read = _tree_or_none(shown)
         if read is None and shown is not answer:
             read = _tree_or_none(answer)
+        if reference.quantity is not None:
+            measured = quantity(shown, read, tight=spelled(gold))
+            if measured is not None and not (measured is read and reference.quantity is gold):
+                return asker.decide(reference.quantity, measured), measured
         if read is None and gold.op in NUMBER_OPS:
             alone = _only_number(answer)
             read = None if alone is None else _tree_or_none(alone)
