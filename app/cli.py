@@ -136,6 +136,24 @@ def grade(
 
 
 @app.command()
+def check(
+    tasks: Annotated[Path, typer.Argument(metavar="TASKS", help="JSONL file of items or tasks.")],
+    mutants: Annotated[int, typer.Option(min=0, max=1000, help="Broken solutions tried a task, at most.")] = 20,
+) -> None:
+    """Say which tasks are broken or weakly tested, before anyone trains on them."""
+    from app.check_tasks import check_tasks
+    from sandbox.errors import SandboxFault
+
+    settings = load_settings()
+    try:
+        status = check_tasks(tasks, settings, console, mutants=mutants)
+    except (SandboxFault, OSError) as error:
+        errors.print(str(error), markup=False)
+        status = 2
+    raise typer.Exit(status)
+
+
+@app.command()
 def doctor(
     languages: Annotated[bool, typer.Option(help="Compile and run a program in each language.")] = False,
 ) -> None:

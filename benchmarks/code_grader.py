@@ -1,6 +1,6 @@
 """What grading code costs: tests a second for each kind of test, and what a hanging program does to its neighbours.
 
-    python benchmarks/code.py [--sandbox docker|bubblewrap|auto] [--workers N]
+    python benchmarks/code_grader.py [--sandbox docker|bubblewrap|auto] [--workers N]
 
 Each of N workers is a process with a runner of its own, as in the service, but without HTTP and Redis. It grades the
 same made-up submissions, all of them right, so any other verdict than "passed" is an error of ours and is counted.
