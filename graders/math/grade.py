@@ -23,7 +23,7 @@ from typing import Self
 from graders import choice
 from graders.errors import TaskInvalid
 from graders.extract import Span, extract
-from graders.math import rungs, text, tree, units
+from graders.math import derive, rungs, text, tree, units
 from graders.math.bounded import Residue
 from graders.math.form import has_form
 from graders.math.kinds import Asker, Found
@@ -352,7 +352,10 @@ class MathGrader:
             ):
                 return Found(True, "text"), None
             return (Found(False, "text"), None) if gold.op == "special" else (None, None)
-        found = asker.decide(gold, read)
+        if derive.written(reference.text) or derive.written(answer):
+            found = asker.decide(derive.carried_out(gold), derive.carried_out(read))
+        else:
+            found = asker.decide(gold, read)
         if found.equal:
             return found, read
         if text.tight(answer) == text.tight(reference.text):

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from flint import fmpq, fmpz
 
-from graders.math import units, words
+from graders.math import derive, units, words
 from graders.math.names import names
 from graders.math.tokens import GREEK, Token, Unreadable, folded, tokenize
 from graders.math.tree import INFINITY, ONE, TWO, Node, negated, number
@@ -682,7 +682,8 @@ class _Parser:
                     continue
                 return left
             if kind == "num":
-                if left.op != "fact" and (self.tokens[self.i - 1].text != ")" or token.spaced):
+                after_group = self.tokens[self.i - 1].text == ")" and not token.spaced
+                if left.op != "fact" and not after_group and derive.operator(left) is None:
                     raise Unreadable("a number after a factor")  # "1 \\frac{2}{3} 4" names three values, not one.
                 left = _product(left, self.factor())
                 continue
