@@ -65,7 +65,7 @@ def _carried_out(node: Node) -> Node:
 
 
 def operator(node: Node) -> tuple[str, int, bool] | None:
-    r"""The variable, the order and whether it is partial, where a tree is \frac{d}{dx}, \frac{d^2}{dx^2} or with \partial."""
+    r"""The variable, the order and whether it is partial, where a tree is \frac{d}{dx}, \frac{d^2}{dx^2}, ..."""
     if node.op != "div":
         return None
     top, bottom = node.args
