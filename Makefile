@@ -8,6 +8,7 @@
 #   make image          the service's own image (touchstone:latest)
 #   make e2e            both images, docker-compose up, tests/e2e, down
 #   make storm          random kills under load, then the history is checked
+#   make audit          outsiders' tools that look for cheatable rewards, against a running service
 #   make docs           the pages of docs/ that list what the code declares
 #   make bench          every script in benchmarks/, one after the other
 #   make clean          what the targets above left behind, but for .venv and the images
@@ -33,7 +34,7 @@ BASE_IMAGE ?= debian:bookworm-slim
 IMAGE ?= touchstone:latest
 SANDBOX_IMAGE ?= touchstone-sandbox:latest
 
-.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm docs clean
+.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm audit docs clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -85,6 +86,10 @@ bench: setup-dev
 # Five minutes of random kills under 20,000 items with known verdicts; STORM_ARGS="--seed 7" repeats one.
 storm: setup-dev
 	$(BIN)/python -m tests.storm $(STORM_ARGS)
+
+# Tools that audit graders, in a throw-away environment, against a running service.
+audit: setup
+	$(BIN)/python audit/run.py
 
 # The pages of docs/ that list what the code declares.
 docs: setup
