@@ -1,6 +1,5 @@
 """Jails are lent in turn, to threads as to one, and nobody waits for himself or for another's second."""
 
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -73,8 +72,14 @@ def test_a_task_that_wants_more_memory_than_there_is_is_a_fault_not_a_verdict(tm
         runner.close()
 
 
+def _children() -> set[str]:
+    """Of every thread of this process: a jail's parent is the thread that keeps the pool."""
+    return set().union(*(task.read_text().split() for task in Path("/proc/self/task").glob("*/children")))
+
+
 def test_closing_ends_waiters_and_is_done_once(tmp_path: Path) -> None:
     """A thread that waits for a jail when the runner is closed hears of it."""
+    others = _children()  # Of runners that other tests keep open.
     runner = open_runner("bubblewrap", jails=1, run_dir=tmp_path)
     heard: list[BaseException] = []
     waiting = threading.Event()
@@ -87,8 +92,9 @@ def test_closing_ends_waiters_and_is_done_once(tmp_path: Path) -> None:
         except SandboxFault as fault:
             heard.append(fault)
 
-    before = set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
     with runner.open(ECHO):
+        mine = _children() - others
+        assert mine
         thread = threading.Thread(target=wait)
         thread.start()
         waiting.wait(5)
@@ -97,8 +103,7 @@ def test_closing_ends_waiters_and_is_done_once(tmp_path: Path) -> None:
         thread.join(10)
     runner.close()
     assert len(heard) == 1
-    after = [set(task.read_text().split()) for task in Path("/proc/self/task").glob("*/children")]
-    assert set().union(*after) <= before, "a lent jail outlives the runner"
+    assert not _children() & mine, "a lent jail outlives the runner"
 
 
 def test_a_compilation_is_remembered_by_its_jail(tmp_path: Path) -> None:

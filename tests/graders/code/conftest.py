@@ -1,5 +1,6 @@
 """A real runner for the tests that need programs to run, and short ways to write a task."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 
@@ -8,22 +9,51 @@ import pytest
 from graders.code.grade import CodeGrader
 from graders.task import AssertTests, CodeTask, FunctionCase, FunctionTests, StdioCase, StdioTests, UnittestTests
 from graders.verdict import Verdict
+from sandbox.docker_jail import ask_engine
 from sandbox.errors import JailUnavailable
 from sandbox.limits import Limits
 from sandbox.pool import open_runner
-from sandbox.runner import Runner
+from sandbox.run import Program
+from sandbox.runner import Candidate, Runner
 
 Grade = Callable[..., Verdict]
+
+IMAGE = os.environ.get("TOUCHSTONE_SANDBOX_IMAGE", "touchstone-sandbox:latest")
+
+
+class Both:
+    """Bubblewrap's jails, and docker's for the languages that this host has no compiler of."""
+
+    def __init__(self, first: Runner, second: Runner) -> None:
+        self._first, self._second = first, second
+        self.isolation = first.isolation
+        self.languages = first.languages | second.languages
+
+    def open(
+        self, program: Program, compile_limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Candidate]:
+        """See Runner."""
+        chosen = self._first if program.language in self._first.languages else self._second
+        return chosen.open(program, compile_limits)
+
+    def close(self) -> None:
+        """See Runner."""
+        self._first.close()
+        self._second.close()
 
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """Real jails, of the kind that TOUCHSTONE_SANDBOX names; skips where this machine can make none."""
-    kind = os.environ.get("TOUCHSTONE_SANDBOX", "bubblewrap")
+    folder = tmp_path_factory.mktemp("run")
     try:
-        opened = open_runner(
-            "docker" if kind == "docker" else "bubblewrap", jails=2, run_dir=tmp_path_factory.mktemp("run")
-        )
+        opened: Runner
+        if os.environ.get("TOUCHSTONE_SANDBOX") == "docker":
+            opened = open_runner("docker", jails=2, image=IMAGE, run_dir=folder)
+        else:
+            opened = open_runner("bubblewrap", jails=2, run_dir=folder)
+            if ask_engine(IMAGE).has_image:
+                opened = Both(opened, open_runner("docker", jails=2, image=IMAGE, run_dir=folder))
     except JailUnavailable as error:
         pytest.skip(f"no sandbox on this machine: {error}")
     yield opened
