@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,9 +60,10 @@ class Family:
     def _spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True)
 
-    def tend(self, stop: threading.Event, also: Callable[[], None]) -> None:
-        """Until `stop` is set: start again what fell, and call `also` a few times a second."""
-        while not stop.wait(0.25):
+    def tend(self, asked_to_stop: Callable[[], bool], also: Callable[[], None]) -> None:
+        """Until asked to stop: start again what fell, and call `also`; looks four times a second."""
+        while not asked_to_stop():
+            time.sleep(0.25)
             also()
             for child in self._children:
                 self._tend(child)

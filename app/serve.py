@@ -26,10 +26,13 @@ def serve(settings: Settings, console: Console) -> int:
     Returns: the exit status: 0 after an asked-for stop, 1 when the parts did not become ready.
     """
     settings = settings.model_copy(update={"port": _free_port(settings)})
+    asked: list[int] = []
     stop = threading.Event()
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
-        stop.set()
+        # No more than this: a handler that set the event would wait for ever for a lock that the code it interrupts
+        # holds, whenever that is the event's own waiting.
+        asked.append(signum)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
@@ -50,7 +53,8 @@ def serve(settings: Settings, console: Console) -> int:
         family.start("api", ["api"])
         greeter = threading.Thread(target=_greet, args=(settings, console, stop), daemon=True)
         greeter.start()
-        family.tend(stop, also=store.tend if store else lambda: None)
+        family.tend(lambda: bool(asked), also=store.tend if store else lambda: None)
+        stop.set()
         console.print("stopping…")
     return 0
 
