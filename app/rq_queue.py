@@ -571,9 +571,19 @@ def write_results(
     """Write results of one chunk in one script call; the first writer of each item wins."""
     args: list[Any] = [ttl_s, chunk.id, keys.job_events]
     for index, result in results:
-        args += [index, result.to_text(), result.status]
+        args += [index, *_sendable(result)]
     names = [keys.results(chunk.id), chunk.reply, chunk.job, keys.chunk(chunk.id)]
     put(keys=names, args=args, client=client)
+
+
+def _sendable(result: ItemResult) -> tuple[str, str]:
+    """A result's JSON and its status."""
+    try:
+        return result.to_text(), result.status
+    except ValueError:  # A number that is none: our bug, and no reason to end the process.
+        _log.exception("result_not_json")
+        failed = ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
+        return failed.to_text(), failed.status
 
 
 def _after(entry_id: bytes) -> str:
@@ -681,11 +691,6 @@ class WorkerDesk:
 
     def put(self, chunk: Chunk, index: int, result: ItemResult) -> None:
         """See app.jobs.Desk."""
-        try:
-            result.to_text()
-        except ValueError:  # A number that is none: our bug, and no reason to end the process.
-            _log.exception("result_not_json")
-            result = ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
         with self._written:
             self._unwritten.append((chunk, index, result))
             self._written.notify_all()
