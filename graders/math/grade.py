@@ -14,11 +14,10 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from threading import Lock
-from typing import Self
+from typing import NamedTuple, Self
 
 from graders import choice
 from graders.errors import TaskInvalid
@@ -45,8 +44,7 @@ CACHED_CHARS_MAX = 1024
 Decide = Callable[[Node, Node], "bool | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A reference answer, read once.
 
     Args:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from flint import arb, fmpq
 
@@ -36,8 +37,7 @@ COMPARISONS_MAX = 3_000
 _ROUNDED_DIGITS = 6  # Significant digits a decimal needs to stand for an exact reference.
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a comparison found.
 
     Args:

@@ -92,14 +92,15 @@ _NUM = (
     r"|[0-9]+\.[0-9]*\([0-9]+\)(?![0-9])"
     r"|[0-9]+\.[0-9]+(?:\s?(?:\.\.\.|\\[lc]?dots(?![A-Za-z])))?|\.[0-9]+|[0-9]+\.(?![0-9.])|[0-9]+"
 )
-# The kinds differ in their first character, so their order is only a matter of speed.
+# Every character belongs to a piece, and the kinds of pieces differ in their first characters: marks, numerals,
+# commands, words, space, operators. Their order is only a matter of speed.
 _TOKEN = re.compile(
-    r"(?P<mark>[(){}\[\],^_/;:%'])"
-    rf"|(?P<num>{_NUM})"
-    r"|(?P<cmd>\\[A-Za-z]+\*?)"
-    r"|(?P<word>[A-Za-z]+|[^\W\d_]+)"
-    r"|(?P<space>[\s~$\x00\"]+)"
-    r"|(?P<op>\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.)",
+    r"[(){}\[\],^_/;:%']"
+    rf"|{_NUM}"
+    r"|\\[A-Za-z]+\*?"
+    r"|[A-Za-z]+|[^\W\d_]+"
+    r"|[\s~$\x00\"]+"
+    r"|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.",
     re.DOTALL,
 )
 _TEXT_COMMANDS = names(
@@ -238,52 +239,68 @@ _CONTINUES = names(
 )
 
 
+_COMMON = names("frac dfrac tfrac sqrt pi cdot times infty cup in le ge leq geq")
+
+
+def _ready() -> dict[str, tuple[Token, Token]]:
+    """The tokens of the pieces that are written most, without and with space before them."""
+    kinds = {
+        **dict.fromkeys("{},^_/;:%'+-=*|<>", "op"),
+        **dict.fromkeys("0123456789", "num"),
+        **{f"\\{name}": "cmd" for name in _COMMON},
+    }
+    return {
+        body: (Token(kind, body.removeprefix("\\")), Token(kind, body.removeprefix("\\"), True))
+        for body, kind in kinds.items()
+    }
+
+
+_READY = _ready()
+_READY_LETTERS = _READY | {
+    chr(code): (Token("letter", chr(code)), Token("letter", chr(code), True))
+    for code in (*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1))
+}
+
+
 def _tokenize(
     text: str, start: int, end: int, out: list[Token], letters_only: bool, literal: bool, nesting: int = 0
 ) -> None:
     if nesting > _NESTING_MAX:
         raise Unreadable("text inside of text")
     spaced = False
-    covered = 0
+    covered = at = start
     depth = 0
     append = out.append
-    new = tuple.__new__  # A third of the cost of Token(...), which matters here and nowhere else.
-    for match in _TOKEN.finditer(text, start, end):
-        if covered and match.start() < covered:
+    ready = _READY if literal else _READY_LETTERS
+    for body in _TOKEN.findall(text, start, end):
+        begun, at = at, at + len(body)
+        if begun < covered:
             continue
-        kind = match.lastgroup
-        if kind == "space":
-            spaced = True
+        tokens = ready.get(body)
+        if tokens is not None:
+            append(tokens[spaced])
+            spaced = False
             continue
-        body = match.group()
-        if kind == "mark":
-            depth += _DEPTH.get(body, 0)
-            append(new(Token, ("op", body, spaced, False)))
-        elif kind == "op":
-            if body in _SPACING_OPS:
-                spaced = True
-                continue
-            depth += _DEPTH.get(body, 0)
-            append(new(Token, ("op", body, spaced, False)))
-        elif kind == "num":
+        first = body[0]
+        if first in "0123456789" or (first == "." and body not in (".", "...")):
             if depth > 0 and "," in body and "\\" not in body and "{" not in body and not _thousands(body):
                 for part in body.split(","):
                     append(Token("num", part, spaced))
                     append(Token("op", ","))
                 out.pop()
             else:
-                append(new(Token, ("num", body, spaced, False)))
-        elif kind == "word":
-            if len(body) == 1 and body.isascii() and (not literal or body not in "aA"):
-                append(new(Token, ("letter", body, spaced, literal)))
+                append(Token("num", body, spaced))
+        elif first.isalnum() and not first.isdecimal():
+            if len(body) == 1 and body.isascii() and body not in "aA":
+                append(Token("letter", body, spaced, True))  # Outside of text it was ready.
             elif literal or not body.isascii():
                 append(Token("word", body, spaced, True))
             else:
-                _letters(body, spaced, out, letters_only, text[match.end() : match.end() + 1])
-        else:
+                _letters(body, spaced, out, letters_only, text[at : at + 1])
+        elif first == "\\" and body[1:2].isascii() and body[1:2].isalpha():
             if body in _FENCES:
                 # "\\left." and "\\right." stand for no bracket at all.
-                dot = _NO_BRACKET.match(text, match.end(), end)
+                dot = _NO_BRACKET.match(text, at, end)
                 covered = dot.end() if dot is not None else covered
                 spaced = True
                 continue
@@ -296,12 +313,12 @@ def _tokenize(
                 spaced = True
                 continue
             if body in _LAYOUT:
-                region = _group(text, match.end(), end)
+                region = _group(text, at, end)
                 covered = region[2] if region is not None else covered
                 spaced = True
                 continue
             if body in _TEXT_COMMANDS:
-                region = _group(text, match.end(), end)
+                region = _group(text, at, end)
                 if region is not None:
                     inner_start, inner_end, covered = region
                     _text_group(text, body, inner_start, inner_end, out, spaced, nesting + 1)
@@ -311,7 +328,13 @@ def _tokenize(
                     return
                 spaced = True
                 continue
-            append(new(Token, ("cmd", body[1:], spaced, False)))
+            append(Token("cmd", body[1:], spaced))
+        elif first.isspace() or first in '~$\x00"' or body in _SPACING_OPS:
+            spaced = True
+            continue
+        else:
+            depth += _DEPTH.get(body, 0)
+            append(Token("op", body, spaced))
         spaced = False
         if len(out) > TOKENS_MAX:
             return
