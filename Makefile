@@ -58,8 +58,9 @@ $(VENV)/setup.stamp: requirements.lock requirements-build.lock pyproject.toml | 
 	$(pip) install -q --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/setup-dev.stamp: requirements-dev.lock $(VENV)/setup.stamp
+$(VENV)/setup-dev.stamp: requirements-dev.lock clients/python/pyproject.toml $(VENV)/setup.stamp
 	$(pip) install -q --require-hashes -r requirements-dev.lock
+	$(pip) install -q --no-deps --no-build-isolation --editable clients/python
 	touch $@
 
 setup: $(VENV)/setup.stamp
