@@ -5,13 +5,17 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic_core import to_json
+
 from app import version
 from app.chunk import ChunkItem, ItemResult
 from app.dispatch import Dispatcher
+from app.errors import BadJson, ServiceFault, TooLarge, Unprocessable
+from app.json_edge import check_json
 from app.metrics import Metrics
 from app.profiles import Recipe, queue_of, recipes_of
 from app.queue import JobQueue
-from app.schemas import Batch, Item, task_json
+from app.schemas import Batch, Item, parse_batch, task_json
 from app.settings import Settings
 from graders.reward import Term, reward
 
@@ -53,6 +57,44 @@ async def grade_batch(
         "results": reports,
         "summary": summary(reports, elapsed_s + time.monotonic() - started),
     }
+
+
+def items_of_lines(
+    lines: Sequence[tuple[int, bytes]], settings: Settings, profile: str | None, *, word: str = "line"
+) -> tuple[Sequence[Item], list[Recipe]]:
+    """Items that stand one a line, with their recipes; an error names the line.
+
+    Args:
+        lines: each with its number.
+        profile: for items that name none.
+        word: what the numbers count.
+    Raises: BadJson, Unprocessable, TooLarge.
+    """
+    for number, line in lines:
+        try:
+            value = check_json(line)
+        except BadJson as refused:
+            raise BadJson(f"{word} {number}: {refused.message}") from None
+        if not isinstance(value, dict):
+            errors = [{"path": f"{word} {number}", "message": "no object"}]
+            raise Unprocessable(f"each {word} is one item", errors=errors)
+    head = b"{" + (b'"profile":' + to_json(profile) + b"," if profile is not None else b"")
+    body = head + b'"items":[' + b",".join(line for _, line in lines) + b"]}"
+
+    def place(path: str) -> str:
+        steps = path.split(".")
+        if len(steps) > 1 and steps[0] == "items" and steps[1].isdigit():
+            return ".".join([f"{word} {lines[int(steps[1])][0]}", *steps[2:]])
+        return path
+
+    try:
+        batch = parse_batch(body, settings.model_copy(update={"items_max": len(lines)}))
+        return batch.items, recipes_of(batch)
+    except TooLarge as fault:
+        raise TooLarge(" ".join(map(place, fault.message.split(" ")))) from None
+    except ServiceFault as fault:
+        fault.errors = [{**error, "path": place(error["path"])} for error in fault.errors]
+        raise
 
 
 def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: bool) -> ChunkItem:

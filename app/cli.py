@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app import log, version
+from app.errors import GradeError
 from app.settings import Settings
 
 app = typer.Typer(
@@ -114,24 +115,29 @@ def worker(queue: Annotated[QueueName, typer.Option("--queue", help="The queue t
 
 @app.command()
 def grade(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="JSONL file, one item per line as in /v1/grade.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="JSONL file the results are appended to.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Items as in /v1/grade: JSONL, or a table (.csv, .parquet).")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File of results: JSONL, .csv or .parquet.")],
     profile: Annotated[str | None, typer.Option(help="Recipe for items that name none.")] = None,
     url: Annotated[str | None, typer.Option(help="A running service; without it the items are graded here.")] = None,
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Items sent together.")] = 256,
+    job_items: Annotated[int, typer.Option(min=1, max=1_000_000, help="Items sent as one job, with --url.")] = 10_000,
     explain: Annotated[bool, typer.Option(help="Add references and details to the results.")] = False,
 ) -> None:
-    """Grade a file. A second run over the same files goes on where the first one stopped."""
-    from app.offline import GradeError, grade_file
+    """Grade a file. A second run over the same files goes on where the first one stopped, however it did."""
+    from app.offline import grade_file
 
     settings = load_settings()
     try:
         summary = grade_file(
-            source, target, settings=settings, profile=profile, url=url, batch_items=batch, explain=explain
+            source, target, settings=settings, profile=profile, url=url, job_items=job_items, explain=explain
         )
     except (GradeError, OSError) as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        errors.print("stopped; the same command goes on from here")
+        raise typer.Exit(130) from None
     console.print(summary, markup=False, highlight=False)
 
 

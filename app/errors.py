@@ -65,6 +65,10 @@ class StoreUnavailable(ServiceFault):
     """Redis does not answer."""
 
 
+class GradeError(Exception):
+    """`touchstone grade` cannot go on; the message says what to do. What was found so far is in the run's journal."""
+
+
 STATUS: dict[type[ServiceFault], int] = {
     BadJson: 400,
     Unauthorized: 401,

@@ -3,20 +3,20 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic_core import to_json
 
+from app.batch import items_of_lines
 from app.edge import read_body, refuse_declared
-from app.errors import BadJson, BodyTimeout, NotFound, ServiceFault, TooLarge, Unprocessable, UnsupportedMedia
-from app.json_edge import check_json
+from app.errors import BadJson, BodyTimeout, NotFound, TooLarge, Unprocessable, UnsupportedMedia
 from app.ledger import ENDED, Intake, JobView, Ledger, Replay
-from app.profiles import Recipe, recipes_of
+from app.profiles import recipes_of
 from app.routes import PROBLEMS, check_media, services
-from app.schemas import BATCH_SCHEMA, Batch, Item, parse_batch
+from app.schemas import BATCH_SCHEMA, Batch, parse_batch
 from app.settings import Settings
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -150,7 +150,7 @@ async def _take_each_line(
         if count > settings.job_items_max:
             raise TooLarge(f"more than {settings.job_items_max} items")
         if isinstance(begun, Intake):
-            await begun.add(*await asyncio.to_thread(_items_of, lines, settings, profile))
+            await begun.add(*await asyncio.to_thread(items_of_lines, lines, settings, profile))
     if not count:
         raise BadJson("the body has no item")
     if isinstance(begun, Replay):
@@ -196,37 +196,6 @@ async def _lines(request: Request, settings: Settings) -> AsyncIterator[list[tup
         lines.append((number + 1, line))
     if lines:
         yield lines
-
-
-def _items_of(
-    lines: list[tuple[int, bytes]], settings: Settings, profile: str | None
-) -> tuple[Sequence[Item], list[Recipe]]:
-    """Lines as items with their recipes; an error names the line.
-
-    Raises: BadJson, Unprocessable, TooLarge.
-    """
-    for number, line in lines:
-        try:
-            value = check_json(line)
-        except BadJson as refused:
-            raise BadJson(f"line {number}: {refused.message}") from None
-        if not isinstance(value, dict):
-            raise Unprocessable("each line is one item", errors=[{"path": f"line {number}", "message": "no object"}])
-    head = b"{" + (b'"profile":' + to_json(profile) + b"," if profile is not None else b"")
-    body = head + b'"items":[' + b",".join(line for _, line in lines) + b"]}"
-    try:
-        batch = parse_batch(body, settings.model_copy(update={"items_max": len(lines)}))
-        return batch.items, recipes_of(batch)
-    except ServiceFault as fault:
-        fault.errors = [{**error, "path": _with_line(error["path"], lines)} for error in fault.errors]
-        raise
-
-
-def _with_line(path: str, lines: list[tuple[int, bytes]]) -> str:
-    steps = path.split(".")
-    if len(steps) > 1 and steps[0] == "items" and steps[1].isdigit():
-        return ".".join([f"line {lines[int(steps[1])][0]}", *steps[2:]])
-    return path
 
 
 @router.get("/{job_id}", summary="A job's state", responses=JOB_PROBLEMS)

@@ -50,8 +50,9 @@ _JOB_ID = re.compile("[0-9a-f]{32}")
 MOVED_TOGETHER = 256
 """Chunks put into a queue in one MULTI."""
 
-RECEIVING_TTL_S = 120
-"""Seconds after which a job whose input stopped arriving, and its key, are forgotten."""
+RECEIVING_TTL_S = 20
+"""Seconds after which a job whose process died while its input arrived, and its key, are forgotten. A client that
+sends the job again is told to wait until then."""
 
 REMEMBERED_S = 86_400
 """Seconds that an expired job is still known to have been one."""
@@ -190,9 +191,12 @@ class Intake:
         job = ledger.keys.job(self.id)
         seconds = ledger.now_ms() // 1000
         with ledger.redis.pipeline(transaction=True) as pipe:
-            pipe.watch(job)
+            pipe.watch(job, *([self._key] if self._key else []))
             if pipe.hget(job, "state") != b"receiving":
                 raise WatchError("the job was dropped while its input arrived")
+            claim = pipe.get(self._key) if self._key else None
+            if claim is not None and json.loads(claim)[0] != self.id:
+                raise WatchError("its key was forgotten, and is another job's by now")
             pipe.multi()
             pipe.hset(job, mapping={"state": "queued", "total": self.total, "digest": self._digest.hexdigest()})
             pipe.expire(job, settings.job_ttl_s + REMEMBERED_S)

@@ -1,46 +1,56 @@
 """`touchstone grade IN OUT`: a file of items to a file of results, resumable, in process or through a service.
 
-Each line of OUT is one result with its line number in IN as `index`; results stand in the order of IN. A run that was
-killed is gone on with by counting the whole lines of OUT, so nothing is graded twice and nothing is left out. In
-process, items go to one worker process per core over the same functions as the service's workers.
+What is found goes into a journal beside OUT at once, in whatever order; OUT is made of it at the end, one result an
+item in the order of IN, and appears whole or not at all. A run that was killed at any moment goes on from its journal:
+what is in there is not graded again. In process, items go to one worker process per core over the same functions as the
+service's workers; through a service, app.remote makes jobs of them.
 """
 
 import atexit
 import contextlib
-import json
+import hashlib
+import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import httpx
-from pydantic_core import to_json
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from app import jobs, log
-from app.batch import chunk_item, report
-from app.chunk import Chunk, ItemResult
-from app.errors import BadJson, ServiceFault
-from app.json_edge import check_json
+from app.batch import chunk_item, items_of_lines, report
+from app.chunk import Chunk, ChunkItem, ItemResult
+from app.errors import FAULT_CODES, GradeError, ServiceFault
+from app.journal import Journal
 from app.processes import die_with_parent
-from app.profiles import queue_of, recipes_of
-from app.schemas import parse_batch
+from app.profiles import Recipe, queue_of
+from app.remote import Remote, parts_of
+from app.schemas import Item
 from app.settings import Settings
+from app.tables import Numbered, format_of, indices_of, result_file, source_of
 from app.worker import default_limits, open_sandbox
 from graders.registry import Registry
 from sandbox.errors import SandboxFault
 
+JOB_ITEMS = 10_000
+"""Items of a job, with a service: enough to keep it busy, few enough to hold two of them."""
 
-class GradeError(Exception):
-    """The file cannot be graded; the message says what to do. OUT keeps what was finished."""
+_READ_TOGETHER = 256
+"""Items validated together, in process."""
 
+_SENT_TOGETHER = {"math": 16, "code": 1}
+"""Items handed to a process together."""
 
-Send = Callable[[bytes], list[dict[str, Any]]]
-"""A batch's body to its results."""
+_KILLS_MAX = 2
+"""Processes that an item may take along, alone in each, before it ends as `error`."""
+
+Rows = Iterator[list[dict[str, Any]]]
 
 
 def grade_file(
@@ -50,168 +60,233 @@ def grade_file(
     settings: Settings,
     profile: str | None,
     url: str | None,
-    batch_items: int,
     explain: bool,
+    job_items: int = JOB_ITEMS,
 ) -> str:
-    """Grade what of `source` is not in `target` yet.
+    """Grade what of `source` has no result yet.
 
+    Args: job_items: items sent as one job, with `url`.
     Returns: a sentence of counts for people.
-    Raises: GradeError for a bad line (with its number), a service that refuses, or an OUT that is not ours.
+    Raises: GradeError for a bad item (with its place), a service that refuses, or an OUT that is not ours.
     """
-    total, done = _count_lines(source), _finished(target)
-    if done > total:
-        raise GradeError(f"{target} has {done} results, but {source} only {total} items: is it another run's?")
-    counts: dict[str, int] = {"graded": 0, "invalid": 0, "error": 0, "correct": 0}
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    file = source_of(source)
+    total = file.count()
+    journal_path = target.with_name(target.name + ".part")
+    if target.exists() and not journal_path.exists():
+        _check_finished(target, source, total)
+        return f"{total} items, {total} done before; now none"
+    options = {
+        "items": total,
+        "sha256": _digest(source),
+        "profile": profile,
+        "explain": explain,
+        "through": "service" if url else "process",
+        "job_items": job_items if url else None,
+    }
     with contextlib.ExitStack() as exits:
-        lines = exits.enter_context(source.open("rb"))
-        out = exits.enter_context(target.open("ab"))
-        send = exits.enter_context(_remote(url, settings) if url else _local(settings))
+        journal = exits.enter_context(Journal(journal_path, total, options))
+        before, counts = journal.found, Counter[str]()
+        if target.exists() and before < total:
+            raise GradeError(f"{target} appeared while {journal_path} was not finished; move one of them away")
+        columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         progress = exits.enter_context(Progress(*columns, console=Console(stderr=True)))
-        bar = progress.add_task("", total=total, completed=done)
-        at = done
-        for batch in _batches(islice(_items(lines), done, None), batch_items, settings.body_bytes_max // 2):
-            head = to_json({"explain": explain} | ({"profile": profile} if profile is not None else {}))
-            body = head[:-1] + b',"items":[' + b",".join(batch) + b"]}"
-            try:
-                results = send(body)
-            except ServiceFault as fault:
-                where = "; ".join(f"{error['path']}: {error['message']}" for error in fault.errors)
-                raise GradeError(f"item {at + 1} and following: {fault.message} {where}".strip()) from None
-            for result in results:
-                result["index"] += at
-                out.write(to_json(result) + b"\n")
-                counts[result["status"]] += 1
-                counts["correct"] += result.get("verdict", {}).get("outcome") == "correct"
-            out.flush()
-            os.fsync(out.fileno())
-            at += len(results)
-            progress.update(bar, completed=at)
-    words = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"{total} items, {done} done before; now {words}"
+        bar = progress.add_task("", total=total, completed=before)
+        if before < total:
+            for rows in _graded(file.word, file.items(), journal, settings, profile, url, explain, job_items):
+                for row in rows:
+                    counts[row["status"]] += 1
+                    counts["correct"] += row.get("verdict", {}).get("outcome") == "correct"
+                progress.update(bar, completed=journal.found)
+        _write_out(journal, target)
+    words = ", ".join(f"{counts[word]} {word}" for word in ("graded", "invalid", "error", "correct"))
+    return f"{total} items, {before} done before; now {words}"
 
 
-def _items(lines: Any) -> Iterator[bytes]:
-    """The items of a JSONL file as they stand there; blank lines do not count."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+def _graded(
+    word: str,
+    items: Iterator[Numbered],
+    journal: Journal,
+    settings: Settings,
+    profile: str | None,
+    url: str | None,
+    explain: bool,
+    job_items: int,
+) -> Rows:
+    """Grade what the journal does not have, and write it there."""
+    if url:
+        with Remote(url, settings, profile=profile, explain=explain, word=word) as remote:
+            yield from remote.grade(parts_of(items, job_items), journal)
+        return
+    todo = ((index, item) for index, item in enumerate(items) if not journal.has(index))
+    with contextlib.closing(_Local(settings)) as local:
+        for rows in local.grade(_work(word, todo, settings, profile, explain)):
+            yield journal.add(rows)
+
+
+def _check_finished(target: Path, source: Path, total: int) -> None:
+    """Raises: GradeError if OUT is not the whole result of IN."""
+    count = 0
+    for count, index in enumerate(indices_of(target), 1):
+        if index != count - 1:
+            raise GradeError(f"{target} is not a run of this file: result {count} has index {index}")
+    if count != total:
+        raise GradeError(f"{target} has {count} results, but {source} {total} items: is it another run's?")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_out(journal: Journal, target: Path) -> None:
+    """OUT, whole or not at all; then the journal has served."""
+    draft = target.with_name(target.name + ".draft")
+    with result_file(draft, format_of(target)) as write:
+        for row in journal.results():
+            write(row)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(target)
+    journal.path.unlink()
+
+
+# In process.
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One item on its way to a process."""
+
+    index: int
+    item: Item
+    recipe: Recipe
+    queue: str
+    sent: ChunkItem
+
+    def row(self, result: ItemResult) -> dict[str, Any]:
+        return report(self.index, self.item.id, self.item.metadata, self.recipe, result)
+
+
+def _work(
+    word: str, todo: Iterator[tuple[int, Numbered]], settings: Settings, profile: str | None, explain: bool
+) -> Iterator[list[_Work]]:
+    """Items as work, together as they are handed to a process.
+
+    Raises: GradeError with the place of what cannot be used, once everything before it was handed out.
+    """
+    while block := list(islice(todo, _READ_TOGETHER)):
+        refused = None
         try:
-            item = check_json(line)
-        except BadJson as error:
-            raise GradeError(f"line {number}: {error.message}") from None
-        if not isinstance(item, dict):
-            raise GradeError(f"line {number} is not a JSON object")
-        yield line.strip()
+            items, recipes = items_of_lines([numbered for _, numbered in block], settings, profile, word=word)
+        except ServiceFault as fault:
+            items, recipes, refused = _good_part(block, settings, profile, word)
+            refused = refused or fault
+        by_queue: dict[str, list[_Work]] = {}
+        for (index, _), item, recipe in zip(block, items, recipes, strict=False):
+            queue = queue_of(item, recipe)
+            sent = chunk_item(item, recipe, deadline_ms=None, explain=explain)
+            by_queue.setdefault(queue, []).append(_Work(index, item, recipe, queue, sent))
+        for queue, members in by_queue.items():
+            size = _SENT_TOGETHER[queue]
+            yield from (members[start : start + size] for start in range(0, len(members), size))
+        if refused is not None:
+            where = "; ".join(f"{error['path']}: {error['message']}" for error in refused.errors)
+            raise GradeError(f"{refused.message} {where}".strip())
 
 
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as lines:
-        return sum(1 for line in lines if line.strip())
-
-
-def _finished(target: Path) -> int:
-    """Whole results in OUT; a last line cut short by a kill is taken away."""
-    if not target.exists():
-        return 0
-    count = whole = 0
-    with target.open("rb+") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                index = json.loads(line)["index"]
-            except (ValueError, KeyError, TypeError):
-                raise GradeError(f"{target} holds a line that is not a result of ours; choose another OUT") from None
-            if index != count:
-                raise GradeError(f"{target} is not a run of this file: result {count} has index {index}")
-            count, whole = count + 1, whole + len(line)
-        file.truncate(whole)
-    return count
-
-
-def _batches(items: Iterator[bytes], items_max: int, bytes_max: int) -> Iterator[list[bytes]]:
-    """Items together, as many as fit; one that is larger than bytes_max goes alone."""
-    batch: list[bytes] = []
-    size = 0
-    for item in items:
-        if batch and (len(batch) == items_max or size + len(item) > bytes_max):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += len(item)
-    if batch:
-        yield batch
-
-
-@contextlib.contextmanager
-def _remote(url: str, settings: Settings) -> Iterator[Send]:
-    """Send to a running service, waiting where it says Retry-After."""
-    key = next(iter(settings.api_keys), None)
-    headers = {"Content-Type": "application/json"}
-    if key is not None:
-        headers["Authorization"] = f"Bearer {key.get_secret_value()}"
-    # The service answers within the default deadline; a little more is for the way there and back.
-    timeout = httpx.Timeout(10, read=settings.deadline_default_s + 30)
-    with httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout) as client:
+def _good_part(
+    block: list[tuple[int, Numbered]], settings: Settings, profile: str | None, word: str
+) -> tuple[Sequence[Item], list[Recipe], ServiceFault | None]:
+    """The items before the first that is refused, and its refusal."""
+    items: list[Item] = []
+    recipes: list[Recipe] = []
+    for _, numbered in block:
         try:
-            client.get("/livez")  # A wrong address is said at once; only a service that was there is waited for.
-        except httpx.HTTPError as error:
-            raise GradeError(f"{url} cannot be reached: {error}") from None
+            (item,), (recipe,) = items_of_lines([numbered], settings, profile, word=word)
+        except ServiceFault as fault:
+            return items, recipes, fault
+        items.append(item)
+        recipes.append(recipe)
+    return items, recipes, None
 
-        @retry(
-            retry=retry_if_exception(_may_help),
-            wait=wait_exponential_jitter(multiplier=0.5, max=30),
-            stop=stop_after_attempt(10),
-            reraise=True,
+
+class _Local:
+    """Processes that grade, one per core, with a bounded number of items on their way."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cores = os.cpu_count() or 1
+        self._pool = self._open()
+
+    def _open(self) -> ProcessPoolExecutor:
+        # Not forked: this process has threads.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(
+            self._cores, context, initializer=_open_process, initargs=(self._settings, os.getpid())
         )
-        def post(body: bytes) -> httpx.Response:
-            response = client.post("/v1/grade", content=body)
-            response.raise_for_status()
-            return response
 
-        def send(body: bytes) -> list[dict[str, Any]]:
-            try:
-                answer: list[dict[str, Any]] = post(body).json()["results"]
-            except httpx.HTTPStatusError as error:
-                raise GradeError(f"the service answered {error.response.status_code}: {error.response.text}") from None
-            except httpx.HTTPError as error:
-                raise GradeError(f"{url} cannot be reached: {error}") from None
-            return answer
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
-        yield send
+    def grade(self, work: Iterable[list[_Work]]) -> Rows:
+        """Grade; what was handed out is finished even when there is something wrong with what comes after."""
+        under_way: dict[Future[list[str]], list[_Work]] = {}
+        suspects: deque[_Work] = deque()
+        feed = iter(work)
+        problem: GradeError | None = None
+        more = True
+        while more or under_way:
+            while more and len(under_way) < 4 * self._cores:
+                try:
+                    group = next(feed, [])
+                except GradeError as error:
+                    problem, group = error, []
+                if not group:
+                    more = False
+                    break
+                try:
+                    under_way[self._submit(group)] = group
+                except BrokenProcessPool:
+                    suspects.extend(group)
+                    break
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                group = under_way.pop(future)
+                try:
+                    yield _rows(group, future.result())
+                except BrokenProcessPool:
+                    suspects.extend(group)
+            if suspects:
+                # One of those that were under way killed its process, and all of them ended with it. Each alone, so
+                # that it is the one.
+                suspects.extend(one for group in under_way.values() for one in group)
+                under_way.clear()
+                yield from self._one_by_one(suspects)
+        if problem is not None:
+            raise problem
+
+    def _submit(self, group: list[_Work]) -> "Future[list[str]]":
+        chunk = Chunk("0", tuple(one.sent for one in group))
+        return self._pool.submit(_grade_texts, group[0].queue, chunk.to_text(), len(group))
+
+    def _one_by_one(self, suspects: deque[_Work]) -> Rows:
+        self._pool.shutdown(cancel_futures=True)
+        self._pool = self._open()
+        while suspects:
+            one = suspects.popleft()
+            for _ in range(_KILLS_MAX):
+                try:
+                    yield _rows([one], self._submit([one]).result())
+                    break
+                except BrokenProcessPool:
+                    self._pool.shutdown(cancel_futures=True)
+                    self._pool = self._open()
+            else:
+                yield [one.row(ItemResult.failed("poison", FAULT_CODES["poison"], retryable=False))]
 
 
-def _may_help(error: BaseException) -> bool:
-    """Full, restarting or unreachable for the moment; anything else would be answered the same again."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in {429, 502, 503, 504}
-    return isinstance(error, httpx.TransportError)
-
-
-@contextlib.contextmanager
-def _local(settings: Settings) -> Iterator[Send]:
-    """Grade here, on all cores."""
-    cores = os.cpu_count() or 1
-    with ProcessPoolExecutor(cores, initializer=_open_process, initargs=(settings,)) as pool:
-
-        def send(body: bytes) -> list[dict[str, Any]]:
-            batch = parse_batch(body, settings)
-            recipes = recipes_of(batch)
-            texts = [
-                (
-                    queue_of(item, recipe),
-                    Chunk("0", (chunk_item(item, recipe, deadline_ms=None, explain=batch.explain),)).to_text(),
-                )
-                for item, recipe in zip(batch.items, recipes, strict=True)
-            ]
-            answers = pool.map(_grade_text, texts, chunksize=1 if any(name == "code" for name, _ in texts) else 16)
-            return [
-                report(index, item.id, item.metadata, recipe, ItemResult.from_text(answer))
-                for index, (item, recipe, answer) in enumerate(zip(batch.items, recipes, answers, strict=True))
-            ]
-
-        yield send
+def _rows(group: list[_Work], texts: list[str]) -> list[dict[str, Any]]:
+    return [one.row(ItemResult.from_text(text)) for one, text in zip(group, texts, strict=True)]
 
 
 class _Process:
@@ -238,16 +313,16 @@ class _Process:
 _process: list[_Process] = []
 
 
-def _open_process(settings: Settings) -> None:
+def _open_process(settings: Settings, parent: int) -> None:
     log.configure("warning")
-    die_with_parent(os.getppid())
+    die_with_parent(parent)
     _process[:] = [_Process(settings)]
 
 
-def _grade_text(work: tuple[str, str]) -> str:
-    queue, text = work
+def _grade_texts(queue: str, chunk_text: str, count: int) -> list[str]:
     try:
         registry = _process[0].registry(queue)
     except SandboxFault as fault:
-        return ItemResult.failed("sandbox", f"no sandbox: {fault}").to_text()
-    return jobs.grade_in_place(registry, text, 0)
+        return [ItemResult.failed("sandbox", f"no sandbox: {fault}").to_text()] * count
+    chunk = Chunk.from_text(chunk_text)
+    return [jobs.grade_item(registry, item).to_text() for item in chunk.items]
