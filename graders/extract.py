@@ -217,7 +217,7 @@ def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
                 found.text, at + found.start, at + found.end, found.method, found.parts, found.before, found.after
             )
     parts = [
-        _unframed(part) if last.method == "answer_tag" or "*" in part or "`" in part or '"' in part else part
+        unframed(part) if last.method == "answer_tag" or "*" in part or "`" in part or '"' in part else part
         for part in parts
     ]
     if not parts[-1]:
@@ -285,7 +285,7 @@ _SHORT_CHARS = 300
 _FRAME_ENDS = frozenset(("*", "_", "`", '"', "“", ".", "。"))
 
 
-def _unframed(text: str) -> str:
+def unframed(text: str) -> str:
     """Without the Markdown, code ticks and final stop around it."""
     text = text.strip().lstrip("#>").strip()
     if text[-1:] not in _FRAME_ENDS:
@@ -320,7 +320,7 @@ def narrowed(sentence: str) -> str:
     bold = _BOLD.findall(text)
     if bold and any(char.isdigit() for char in bold[-1]):
         text = bold[-1]
-    text = _unframed(text)
+    text = unframed(text)
     maths = [match.span() for match in _MATH.finditer(text)]
 
     def outside(at: int) -> bool:
@@ -404,6 +404,28 @@ def _sentence_number(line: str) -> str | None:
     return None
 
 
+def marked(completion: str, start: int, end: int) -> Span | None:
+    """Lines 2 and 3 of the rule alone, within a range: a box, an answer tag or `####`; None where there is no mark."""
+    marks = _boxes(completion, start, end) + _tags(completion, start, end)
+    if marks:
+        marks.sort(key=lambda mark: mark.end)
+        return _from_marks(completion, marks, end)
+    hashes = completion.rfind("####", start, end)
+    return None if hashes < 0 else _from_hashes(completion, hashes, end)
+
+
+def announced(completion: str, start: int, end: int) -> Span | None:
+    """The rest of the line after the last announcing phrase within a range, sentences and all; None without one."""
+    region = _phrase(completion, start, end)
+    return None if region is None else Span(completion[region[0] : region[1]].strip(), region[0], region[1], "phrase")
+
+
+def _from_hashes(completion: str, at: int, end: int) -> Span:
+    tail = _LINE_TAIL.match(completion, at + 4, end)
+    text = tail.group().strip("# \t") if tail else ""
+    return Span(text or None, at, tail.end() if tail else end, "hashes" if text else "empty")
+
+
 def extract(completion: str, where: Extract = "auto") -> Span:
     """Find the answer in a completion.
 
@@ -431,9 +453,7 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     if where == "auto":
         hashes = completion.rfind("####", start, end)
         if hashes >= 0:
-            tail = _LINE_TAIL.match(completion, hashes + 4, end)
-            text = tail.group().strip("# \t") if tail else ""
-            return Span(text or None, hashes, tail.end() if tail else end, "hashes" if text else "empty")
+            return _from_hashes(completion, hashes, end)
         region = _phrase(completion, start, end)
         if region is not None:
             sentence = first_sentence(completion[region[0] : region[1]])
@@ -461,9 +481,9 @@ def extract(completion: str, where: Extract = "auto") -> Span:
         whole = whole.lstrip('*" \n')  # The other half of a frame whose end was just skipped.
     framed = whole.startswith("\\begin{") and whole.endswith("}") and len(whole) <= ANSWER_CHARS_MAX
     if where == "auto" and (framed or (len(whole) <= _SHORT_CHARS and "\n" not in whole)):
-        return Span(_unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))
+        return Span(unframed(whole), start, end, "line", narrow=None if framed else _whole(whole))
     text = completion[line[0] : line[1]]
-    short = _unframed(text)
+    short = unframed(text)
     if where == "last_line" or (len(short) <= 80 and _mathematical(short)):
         value = short if _mathematical(short) else _whole(short)
         return Span(value[:ANSWER_CHARS_MAX] or None, line[0], line[1], "line")
@@ -538,10 +558,10 @@ def _whole(text: str) -> str:
     """A completion of one line: the value its sentence states, or the line itself."""
     text = text.strip()
     if _MATH.fullmatch(text) or _mathematical(text):
-        return _unframed(text)
+        return unframed(text)
     if text.count(" ") >= 2 or not text.isascii():
         value = _sentence_number(text)
         if value is not None:
             return value
         return narrowed(text)
-    return _unframed(text)
+    return unframed(text)

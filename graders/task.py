@@ -192,6 +192,22 @@ class Subtask:
     score: Literal["all", "fraction"] = "all"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTask:
+    """A short answer in words."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kind: Literal["text"] = "text"
+    answer: Texts
+    """The reference, or a pattern of RE2 that must match the whole answer; of several, any one will do."""
+    match: Literal["exact", "normalized", "f1", "regex", "contains"] = "normalized"
+    """How it is compared: to the character; without case, articles, punctuation; by shared words, which gives parts of
+    a point; by a pattern; or the reference stands in an answer that says little else."""
+    extract: Extract | Literal["full"] = "auto"
+    """Where the answer is looked for; "full": all that follows the reasoning."""
+
+
 Tests = StdioTests | FunctionTests | AssertTests | UnittestTests
 
 
@@ -218,4 +234,4 @@ class CodeTask:
     """Refuse (invalid) what could only be run in the candidate's own process."""
 
 
-Task = MathTask | ChoiceTask | CodeTask
+Task = MathTask | ChoiceTask | TextTask | CodeTask

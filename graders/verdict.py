@@ -26,6 +26,10 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
     UNPARSABLE = "unparsable"
     HEDGED = "hedged"
+    # Text
+    OVERLAP = "overlap"
+    CONTAINS = "contains"
+    MATCHES = "matches"
     # Code
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"

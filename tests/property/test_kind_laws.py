@@ -1,0 +1,60 @@
+"""Laws of the kinds whose answers are words: never an exception, a score in its range, an answer equal to itself."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from graders.errors import TaskInvalid
+from graders.task import TextTask
+from graders.text import f1, grade, normalized
+from graders.verdict import Outcome, Verdict
+
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+_SCRAPS = [
+    "Paris", "the", "a", "x", "1", "3.5", ".", ",", "?", "!", " ", "\n", "<think>", "</think>", "<answer>", "</answer>",
+    "\\boxed{", "}", "####", "The answer is ", "```json\n", "```", "{", "[", "]", '"', ":", "東京", "é", "\x00", "💥",
+    "*", "**", "***",
+    "-", "P.S.", "SECTION 1", "<<", ">>", "<|im_end|>",
+]  # fmt: skip
+scraps = st.one_of(st.lists(st.sampled_from(_SCRAPS), max_size=40).map("".join), st.text(max_size=60))
+matches = st.sampled_from(["exact", "normalized", "f1", "regex", "contains"])
+
+
+def lawful(verdict: Verdict) -> None:
+    """A score in [0, 1] that says what the outcome says."""
+    assert 0.0 <= verdict.score <= 1.0
+    assert (verdict.outcome is Outcome.CORRECT) == (verdict.score == 1.0)
+    assert (verdict.outcome is Outcome.PARTIAL) == (0.0 < verdict.score < 1.0)
+
+
+@SETTINGS
+@given(scraps, scraps, matches, st.sampled_from(["auto", "boxed", "answer_tag", "last_line", "full"]))
+def test_any_text_gets_a_verdict_or_a_broken_task(reference: str, completion: str, match: str, where: str) -> None:
+    """Nothing else may come of it, however odd the two are."""
+    try:
+        verdict = grade(TextTask(answer=reference, match=match, extract=where), completion, reference)
+    except TaskInvalid:
+        return
+    lawful(verdict)
+
+
+@SETTINGS
+@given(st.text(min_size=1, max_size=40), st.sampled_from(["exact", "normalized", "f1", "contains"]))
+def test_a_reference_is_its_own_answer(text: str, match: str) -> None:
+    """Put in the tag, whatever characters it has."""
+    if "<" in text or "\\" in text:
+        return  # Marks of their own would be read as such.
+    try:
+        verdict = grade(TextTask(answer=text, match=match, extract="answer_tag"), f"<answer>{text}</answer>")
+    except TaskInvalid:
+        return
+    assert verdict.outcome is Outcome.CORRECT, verdict
+
+
+@SETTINGS
+@given(scraps, scraps)
+def test_shared_words_are_symmetric(left: str, right: str) -> None:
+    """Which of two texts is the reference does not change the figure; case and white space never do."""
+    assert f1(left, right) == pytest.approx(f1(right, left))
+    assert normalized(f"  {left}\t") == normalized(left)
