@@ -176,7 +176,7 @@ class AsyncClient:
             content=_in_turns(content) if isinstance(content, Iterator) else content,
             params=step.params,
             headers={**self.settings.headers, **(step.headers or {})},
-            timeout=httpx.Timeout(10.0, read=step.read_s or 60.0, write=60.0, pool=None),
+            timeout=httpx.Timeout(self.settings.connect_s, read=step.read_s or 60.0, write=60.0, pool=None),
         )
 
     async def _lines(self, path: str, after: int) -> AsyncIterator[str]:

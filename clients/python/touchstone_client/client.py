@@ -172,7 +172,7 @@ class Client:
             content=step.content() if step.content is not None else None,
             params=step.params,
             headers={**self.settings.headers, **(step.headers or {})},
-            timeout=httpx.Timeout(10.0, read=step.read_s or 60.0, write=60.0, pool=None),
+            timeout=httpx.Timeout(self.settings.connect_s, read=step.read_s or 60.0, write=60.0, pool=None),
         )
 
     def _lines(self, path: str, after: int) -> Iterator[str]:

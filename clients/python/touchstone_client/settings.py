@@ -9,8 +9,6 @@ from touchstone_client.grade import Ask, OnRefused
 from touchstone_client.retry import Patience
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-DEADLINE_MARGIN_S = 30.0
-"""Seconds that an answer may come after the deadline that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,9 @@ class Settings:
         patience: how long to go on trying when the service is away or full.
         items_per_request, bytes_per_request: larger batches go in several requests; the service's own limits are 4,096
             items and 32 MiB by default.
+        connect_s: seconds to wait for a connection.
         answer_s: seconds to wait for an answer, when no deadline was asked for.
+        margin_s: seconds to wait for an answer after the deadline that was asked for.
         concurrency: requests of one call under way at once (the blocking client sends one after the other).
         fault_rounds: how often items that ended as a retryable error are sent again.
     """
@@ -33,7 +33,9 @@ class Settings:
     patience: Patience = field(default_factory=Patience)
     items_per_request: int = 1024
     bytes_per_request: int = 8 * 1024 * 1024
+    connect_s: float = 10.0
     answer_s: float = 660.0
+    margin_s: float = 30.0
     concurrency: int = 8
     fault_rounds: int = 2
 
@@ -63,5 +65,5 @@ class Settings:
             bytes_max=self.bytes_per_request,
             on_refused=on_refused,
             fault_rounds=self.fault_rounds,
-            read_s=self.answer_s if deadline_s is None else deadline_s + DEADLINE_MARGIN_S,
+            read_s=self.answer_s if deadline_s is None else deadline_s + self.margin_s,
         )
