@@ -104,8 +104,9 @@ class ProgramChecker:
     kind: Literal["program"] = "program"
     language: str
     source: Annotated[str, MinLen(1)]
-    dialect: Literal["kattis", "testlib"] = "kattis"
-    """What its exit status means: 42 accepts and 43 rejects, or testlib's 0, 1, 2, 3."""
+    dialect: Literal["kattis", "testlib"] | None = None
+    """What its exit status means: 42 accepts and 43 rejects ("kattis"), or testlib's 0, 1, 2, 3. None: testlib's for a
+    program that includes testlib.h (which is supplied), else kattis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

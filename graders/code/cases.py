@@ -6,6 +6,7 @@ from typing import Literal
 
 from graders.code.compare import outputs_match
 from graders.code.dialogue import TEXT_MAX, DoesNotCompile, head, how_it_ended, tail
+from graders.code.runs import RunsOfOne
 from graders.code.score import PATIENCE_S, Plan
 from graders.errors import GraderFault
 from graders.task import FloatRule, StdioCase, StdioTests
@@ -27,10 +28,11 @@ def by_rule(rule: Literal["tokens", "exact", "lines"] | FloatRule) -> Accepts:
 
 
 def run_cases(
-    candidate: Candidate, tests: StdioTests, limits: Limits, plan: Plan, accepts: Accepts
+    candidate: Candidate, tests: StdioTests, limits: Limits, plan: Plan, accepts: Accepts, known: RunsOfOne
 ) -> dict[int, TestResult]:
     """Run the candidate on each case that the plan needs; equal inputs are run once.
 
+    Args: known: runs of this program that were made before, for other tasks; new ones are added.
     Returns: results by the case's index.
     Raises: DoesNotCompile, for Python that is none; SandboxFault; GraderFault; whatever `accepts` raises.
     """
@@ -39,15 +41,18 @@ def run_cases(
     while pending := plan.pending(results):
         if sum(run.wall_s for run in ran.values() if run.ended is Ended.TIME_LIMIT) > PATIENCE_S:
             break
-        known = ran.get(tests.cases[pending[0]].input)
-        if known is not None:
-            results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], known, accepts)
+        text = tests.cases[pending[0]].input
+        before = ran.get(text) or known.get(as_bytes(text))
+        if before is not None:
+            results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], before, accepts)
             continue
         first_of_input: dict[str, int] = {}
         for index in pending:
             first_of_input.setdefault(tests.cases[index].input, index)
-        fresh = [index for text, index in first_of_input.items() if text not in ran]
-        _run_until_one_fails(candidate, tests, fresh, limits, accepts, results, ran)
+        fresh = [
+            index for text, index in first_of_input.items() if text not in ran and known.get(as_bytes(text)) is None
+        ]
+        _run_until_one_fails(candidate, tests, fresh, limits, accepts, results, ran, known)
     return results
 
 
@@ -59,6 +64,7 @@ def _run_until_one_fails(
     accepts: Accepts,
     results: dict[int, TestResult],
     ran: dict[str, RunOutcome],
+    known: RunsOfOne,
 ) -> None:
     """Run cases in one go. A failure may make the plan drop others, so it ends the go and the plan is asked again."""
     outcomes = candidate.run([Run(stdin=as_bytes(tests.cases[index].input)) for index in indices], limits)
@@ -69,6 +75,7 @@ def _run_until_one_fails(
         if outcome.stderr.startswith(b'  File "') and _SYNTAX_ERROR.search(outcome.stderr):
             raise DoesNotCompile(tail(outcome.stderr))
         ran[tests.cases[index].input] = outcome
+        known.keep(as_bytes(tests.cases[index].input), outcome)
         results[index] = _judge(index, tests.cases[index], outcome, accepts)
         if results[index].outcome is not TestOutcome.ACCEPTED:
             break

@@ -4,27 +4,35 @@ How it is called depends on what it reads. One that never reads standard input g
 output, answer (testlib's order). One that does is a problem package's output validator: it gets input, answer and a
 feedback folder as arguments and the output on standard input (Kattis, DOMjudge). What its status means is the task's
 `dialect`; only these statuses are believed, since no accident produces 42. A score that it writes is not read.
+A program in C++ that includes testlib.h finds it beside it.
+
+A checker that ends in any other way is asked about the case's own answer in the output's place. When it accepts that,
+it works, and it was this output that it fell over: the completion's doing, so the output is wrong and no refuge. When
+it does not, the checker is broken: the task's fault (docs/decisions/0008).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from graders.code.cases import Accepts, as_bytes
 from graders.code.dialogue import how_it_ended, tail
-from graders.code.harness import whole_program
+from graders.code.harness import jail_file, whole_program
 from graders.code.language import canonical
 from graders.errors import GraderFault, TaskInvalid
 from graders.task import ProgramChecker, StdioCase
 from graders.verdict import TestOutcome
 from sandbox.limits import Limits
-from sandbox.run import Ended, Run
-from sandbox.runner import Runner
+from sandbox.run import Ended, Program, Run, RunOutcome
+from sandbox.runner import Candidate, Runner
 
 LIMITS = Limits(cpu_s=10.0, output_bytes=1024 * 1024)
 """What a checker may use for one case, at least; a task that grants its candidates more grants its checker that."""
 
-_STATUSES = {"kattis": {42: True, 43: False}, "testlib": {0: True, 1: False, 2: False}}
+# testlib's: accepted, wrong, malformed, dirt after the answer, end of file where something was expected.
+_STATUSES = {"kattis": {42: True, 43: False}, "testlib": {0: True, 1: False, 2: False, 4: False, 8: False}}
+
+_INCLUDES_TESTLIB = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]testlib\.h[>"]', re.MULTILINE)
 
 _READS_STDIN = re.compile(
     r"\bstdin\b|\bcin\b|\binput\s*\(|\bscanf\s*\(|\bgetchar\s*\(|\bgetline\s*\(\s*std::cin|System\.in\b|/dev/stdin|\bopen\(0"
@@ -36,23 +44,26 @@ def open_checker(runner: Runner, checker: ProgramChecker, limits: Limits) -> Ite
     """A judge that asks the program.
 
     Raises, on entry: TaskInvalid if it does not compile or its language is not here.
-    The judge raises TaskInvalid for a status that is none of its dialect's, or no status at all.
+    The judge raises TaskInvalid when the program gives a verdict neither on the output nor on the case's own answer.
     """
     language = canonical(checker.language)
     if language not in runner.languages:
         raise TaskInvalid("unsupported_language", f"no jail here runs the checker's language, {language}")
+    testlib = _INCLUDES_TESTLIB.search(checker.source) is not None
     program = whole_program(language, checker.source)
-    validator = _READS_STDIN.search(checker.source) is not None
+    if testlib:
+        program = Program(program.language, {**program.files, "testlib.h": jail_file("testlib.h")}, program.main)
+    statuses = _STATUSES[checker.dialect or ("testlib" if testlib else "kattis")]
+    run_of = _validator_run if _READS_STDIN.search(checker.source) is not None and not testlib else _checker_run
     with runner.open(program) as judge:
         if judge.compiled is not None and not judge.compiled.exited_zero:
             raise TaskInvalid("checker_does_not_compile", tail(judge.compiled.stderr) or judge.compiled.ended.value)
 
         def accepts(case: StdioCase, output: bytes) -> bool:
-            run = _validator_run(case, output) if validator else _checker_run(case, output)
-            outcome = next(iter(judge.run([run], _limits_of(limits))), None)
-            if outcome is None:
-                raise GraderFault("the sandbox gave no outcome")
-            decided = _STATUSES[checker.dialect].get(outcome.exit_code or 0) if outcome.ended is Ended.EXITED else None
+            outcome = _outcome(judge, run_of(case, output), limits)
+            decided = _decided(outcome, statuses)
+            if decided is None and _decided(_outcome(judge, run_of(case, as_bytes(case.output)), limits), statuses):
+                return False
             if decided is None:
                 ended, explain = how_it_ended(outcome)
                 words = explain.get("ended", "exit status 0") if ended is not TestOutcome.ACCEPTED else "exit status 0"
@@ -60,6 +71,18 @@ def open_checker(runner: Runner, checker: ProgramChecker, limits: Limits) -> Ite
             return decided
 
         yield accepts
+
+
+def _outcome(judge: Candidate, run: Run, limits: Limits) -> RunOutcome:
+    outcome = next(iter(judge.run([run], _limits_of(limits))), None)
+    if outcome is None:
+        raise GraderFault("the sandbox gave no outcome")
+    return outcome
+
+
+def _decided(outcome: RunOutcome, statuses: Mapping[int, bool]) -> bool | None:
+    """The verdict that a checker's end stands for, if it is one."""
+    return statuses.get(outcome.exit_code or 0) if outcome.ended is Ended.EXITED else None
 
 
 def _checker_run(case: StdioCase, output: bytes) -> Run:

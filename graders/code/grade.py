@@ -20,6 +20,7 @@ from graders.code.drivers import driver_for, reads_notation
 from graders.code.extract import Extracted, extract
 from graders.code.harness import assert_harness, one_process, python_driver, whole_program
 from graders.code.language import canonical
+from graders.code.runs import Runs
 from graders.code.score import Plan
 from graders.errors import TaskInvalid
 from graders.task import AssertTests, CodeLimits, CodeTask, FunctionTests, ProgramChecker, StdioTests, UnittestTests
@@ -44,6 +45,7 @@ class CodeGrader:
         self._runner = runner
         self._defaults = defaults
         self._solutions: dict[bytes, Reason] = {}
+        self._runs = Runs()
 
     def grade(self, task: CodeTask, completion: str, prompt: str = "") -> Verdict:
         """Judge one completion.
@@ -105,7 +107,7 @@ class CodeGrader:
                 else:
                     accepts = by_rule(rule)
                 candidate = stack.enter_context(self._open(program))
-                results = run_cases(candidate, tests, limits, plan, accepts)
+                results = run_cases(candidate, tests, limits, plan, accepts, self._runs.of(program, limits))
         elif isinstance(tests, FunctionTests):
             plan = Plan(task, [case.weight for case in tests.cases])
             with self._open(driver_for(extracted.language, extracted.code, tests)) as candidate:

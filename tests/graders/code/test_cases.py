@@ -6,7 +6,7 @@ import pytest
 
 from graders.code.grade import CodeGrader
 from graders.errors import GraderFault, TaskInvalid
-from graders.task import CodeTask, FloatRule, StdioCase, StdioTests
+from graders.task import CodeLimits, CodeTask, FloatRule, StdioCase, StdioTests
 from graders.verdict import Outcome, Reason, Verdict
 from sandbox.errors import JailLost
 from sandbox.fake_runner import FakeRunner, exited
@@ -218,3 +218,26 @@ def test_newer_cpp_compiles(grade_stdio: Grade) -> None:
     code = CPP20 + "int main() { std::cout << (P{1} < P{2}); }"
     assert grade_stdio(code, [("", "1")], language="cpp").reason is Reason.PASSED
     assert grade_stdio("int main() { return }", [("", "1")], language="cpp").reason is Reason.COMPILE_ERROR
+
+
+def test_one_program_meets_equal_inputs_of_two_tasks_once() -> None:
+    """What is expected differs, what the program did does not."""
+    runner = FakeRunner(lambda _program, run, _limits: exited(run.stdin))
+    grader = CodeGrader(runner, Limits())
+    assert grader.grade(task(("1\n", "1\n"), ("2\n", "2\n")), COMPLETION).reason is Reason.PASSED
+    assert grader.grade(task(("2\n", "3\n"), ("4\n", "4\n")), COMPLETION).reason is Reason.WRONG_ANSWER
+    verdict = grader.grade(task(("1\n", "1\n"), ("2\n", "2\n"), ("4\n", "5\n"), score="fraction"), COMPLETION)
+    assert outcomes(verdict) == ["accepted", "accepted", "wrong_answer"]
+    assert [run.stdin for run in runner.ran] == [b"1\n", b"2\n", b"4\n"]
+
+
+def test_another_program_other_limits_or_a_limit_met_are_run_again() -> None:
+    """Remembered is only what would come out the same."""
+    ends = iter([RunOutcome(Ended.TIME_LIMIT), exited(b"1\n"), exited(b"1\n"), exited(b"1\n")])
+    runner = FakeRunner(lambda _program, _run, _limits: next(ends))
+    grader = CodeGrader(runner, Limits())
+    assert grader.grade(task(("", "1\n")), COMPLETION).reason is Reason.TIME_LIMIT
+    assert grader.grade(task(("", "1\n")), COMPLETION).reason is Reason.PASSED
+    assert grader.grade(task(("", "1\n"), limits=CodeLimits(time_s=1)), COMPLETION).reason is Reason.PASSED
+    assert grader.grade(task(("", "1\n")), fence("print(1) ", "python")).reason is Reason.PASSED
+    assert len(runner.ran) == 4

@@ -58,6 +58,44 @@ def test_any_other_end_makes_the_task_invalid(grade_stdio: Grade, source: str, d
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nsys.exit(42 if int(open(sys.argv[2]).read()) == 1 else 43)",
+        "import sys\nx = open(sys.argv[2]).read()\nwhile x.strip() != '1': pass\nsys.exit(42)",
+    ],
+)
+def test_an_output_that_breaks_a_working_checker_is_wrong(grade_stdio: Grade, source: str) -> None:
+    """Else a program could choose "no score" over "wrong" by what it prints."""
+    checker = ProgramChecker(language="python", source=source)
+    assert grade_stdio("print(1)", [("", "1")], checker).reason is Reason.PASSED
+    assert grade_stdio("print('x')", [("", "1")], checker).reason is Reason.WRONG_ANSWER
+
+
+TESTLIB_CPP = """
+#include "testlib.h"
+int main(int argc, char* argv[]) {
+    registerTestlibCmd(argc, argv);
+    int n = inf.readInt();
+    long long sum = 0;
+    for (int i = 0; i < n; i++) sum += ouf.readInt(1, 100);
+    if (sum != ans.readInt()) quitf(_wa, "the numbers add up to %lld", sum);
+    if (!ouf.seekEof()) quitf(_pe, "more than was asked for");
+    quitf(_ok, "%d numbers", n);
+}
+"""
+
+
+def test_testlib_is_supplied(grade_stdio: Grade) -> None:
+    """As Codeforces' problems come: statuses of testlib without being told, any right answer accepted."""
+    checker = ProgramChecker(language="c++", source=TESTLIB_CPP)
+    cases = [("3\n", "10\n"), ("2\n", "5\n")]
+    right = "n = int(input())\nprint(*({3: [2, 3, 5], 2: [4, 1]}[n]))"
+    assert grade_stdio(right, cases, checker).reason is Reason.PASSED
+    for wrong in ("print(1, 1, 1)", "print('x')", "print(2, 3)", "print(2, 3, 5, 1)", "pass", "print(2, 3, 500)"):
+        assert grade_stdio(wrong, cases, checker).reason is Reason.WRONG_ANSWER, wrong
+
+
 def test_a_checker_that_does_not_compile_is_the_tasks_fault(grade_stdio: Grade) -> None:
     """Whatever the completion is."""
     checker = ProgramChecker(language="cpp", source="int main( {")
