@@ -10,6 +10,7 @@ Needs user namespaces, which some hosts refuse to ordinary users; `explain_refus
 import collections
 import itertools
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -227,6 +228,12 @@ class BubblewrapJail:
         if not self._spoke:  # It never came up: say what the host must change.
             raise JailUnavailable(f"bubblewrap fails: {complaints or 'no message'}; {explain_refusal(complaints)}")
         raise JailLost(f"{self._name} ended: {complaints}")
+
+    def is_silent(self) -> bool:
+        """See jail.Jail."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return not poll.poll(0)
 
     def complaints(self) -> str:
         """See jail.Jail."""

@@ -3,12 +3,14 @@
 No call to the engine is made while a run is under way; creating and removing is the pool's keeper's affair. The
 container has no network, no capabilities, a read-only root, a user that is not root, and a system-call profile of our
 own (image/seccomp.json) that lets the launcher make namespaces. Its agent ends when the attached stream does, and the
-engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even that misses.
+engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even that misses. What could not be
+removed because the engine was away is removed when the next container is made.
 """
 
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import time
@@ -84,7 +86,15 @@ def ask_engine(image: str) -> EngineFacts:
 class DockerJail:
     """See the module."""
 
-    def __init__(self, image: str, memory_bytes: int, lease: Lease, facts: EngineFacts, runtime: str | None) -> None:
+    def __init__(
+        self,
+        image: str,
+        memory_bytes: int,
+        lease: Lease,
+        facts: EngineFacts,
+        runtime: str | None,
+        left_behind: set[str],
+    ) -> None:
         """Create, attach, start.
 
         Args:
@@ -93,9 +103,11 @@ class DockerJail:
             lease: held by this process; tells sweepers that the container has an owner.
             facts: what ask_engine said.
             runtime: another OCI runtime; None means the engine's default.
+            left_behind: containers that are still to be removed; all jails of a pool share it.
         Raises: JailUnavailable.
         """
         self._runtime = runtime
+        self._left_behind = left_behind
         self._id = ""
         self._buffer = bytearray()
         self._stderr = bytearray()
@@ -105,6 +117,7 @@ class DockerJail:
             raise JailUnavailable(f"no container engine answers: {error}") from error
         try:
             api = self._client.api
+            self._remove_left_behind()
             created = api.create_container(
                 image,
                 host_config=_host_config(api, memory_bytes, facts, runtime),
@@ -112,6 +125,7 @@ class DockerJail:
                 hostname="sandbox",
                 network_disabled=True,
                 stdin_open=True,
+                stop_signal="SIGKILL",  # There is nothing to save, and an engine that stops would wait for it.
                 labels={LABEL: "jail", LABEL_LEASE: lease.name},
             )
             self._id = created["Id"]
@@ -123,6 +137,9 @@ class DockerJail:
         except _ENGINE_ERRORS as error:
             self.close()
             raise JailUnavailable(f"a container cannot be started: {error}"[:800]) from error
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -160,6 +177,12 @@ class DockerJail:
                 raise JailLost(f"{self.name} ended: {self.complaints()}")
             self._buffer += data
 
+    def is_silent(self) -> bool:
+        """See jail.Jail."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return not self._buffer and not poll.poll(0)
+
     def complaints(self) -> str:
         """See jail.Jail."""
         return self._stderr.decode(errors="replace").strip()[-2000:]
@@ -174,11 +197,22 @@ class DockerJail:
             with contextlib.suppress(OSError):
                 self._stream.close()
         if self._id:
-            # It may be gone already, or on its way: --rm and the end of its input see to that.
+            self._left_behind.add(self._id)
             with contextlib.suppress(*_ENGINE_ERRORS):
-                self._client.api.remove_container(self._id, force=True, v=True)
+                self._remove(self._id)
         with contextlib.suppress(*_ENGINE_ERRORS):
             self._client.close()
+
+    def _remove(self, container: str) -> None:
+        # It may be gone already, or on its way: --rm and the end of its input see to that.
+        with contextlib.suppress(docker.errors.NotFound):
+            self._client.api.remove_container(container, force=True, v=True)
+        self._left_behind.discard(container)
+
+    def _remove_left_behind(self) -> None:
+        for container in tuple(self._left_behind):
+            with contextlib.suppress(docker.errors.APIError):  # Being removed by someone else at this moment.
+                self._remove(container)
 
     def _take_piece(self) -> bytes:
         """What the buffer holds of standard output, up to the first gap; errors are put aside."""

@@ -29,6 +29,9 @@ class Jail(Protocol):
         Raises: TimeoutError when none came for timeout_s; JailLost when the agent is gone.
         """
 
+    def is_silent(self) -> bool:
+        """Does the stream hold nothing to read? Between programs an agent says nothing, unless it has ended."""
+
     def complaints(self) -> str:
         """The end of what the agent wrote to its standard error, to explain a loss."""
 

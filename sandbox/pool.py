@@ -46,6 +46,8 @@ _JAIL_OVERHEAD_BYTES = 512 * MIB  # The agent, its zygotes, and the files of a p
 _BIRTH_S = 60.0
 _LEND_S = 600.0
 _TRIES = 3
+_OUTAGE_S = 10.0  # How long a lost engine is waited for; a restart takes a few seconds.
+_OUTAGE_PAUSES_S = (0.1, 0.2, 0.5, 1.0)
 _CHECK_EVERY_S = 60.0
 _CHUNK_RUNS_MAX = 16
 _CHUNK_BYTES_MAX = 16 * MIB
@@ -111,6 +113,8 @@ class JailPool:
         self._idle: list[_Warm] = []
         self._total = 0
         self._failure: SandboxFault | None = None
+        self._failing_since: float | None = None
+        self._patient = False  # Until the first jail works, a failure is told at once.
         self._closed = False
         self._held = threading.local()
         self._turns: collections.deque[object] = collections.deque()
@@ -123,6 +127,7 @@ class JailPool:
         if failure is not None:
             self.close()
             raise JailUnavailable(str(failure)) from failure
+        self._patient = True
         for _ in range(jails - 1):
             self._grow()
         with self._changed:
@@ -139,7 +144,8 @@ class JailPool:
         while True:
             with self._changed:
                 warm = self._next_idle(held, deadline)
-            if time.monotonic() - warm.checked < _CHECK_EVERY_S or self._is_sound(warm):
+            fresh = time.monotonic() - warm.checked < _CHECK_EVERY_S
+            if warm.session.jail.is_silent() and (fresh or self._is_sound(warm)):
                 warm.candidates += 1
                 self._held.count = held + 1
                 return warm
@@ -261,9 +267,14 @@ class JailPool:
         self._add_jail()
 
     def _add_jail(self) -> SandboxFault | None:
-        """In the keeper's thread: make a jail and prove it. Returns why it failed, None when it did not."""
+        """In the keeper's thread: make a jail and prove it. Returns why it failed, None when it did not.
+
+        An engine that was lost is waited for, since it may be on its way back, but only once for each loss: whoever
+        asks for a jail after that hears at once what is wrong.
+        """
         failure: SandboxFault | None = None
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
             with self._changed:
                 if self._closed:
                     break
@@ -271,11 +282,25 @@ class JailPool:
                 warm = self._birth()
             except SandboxFault as fault:
                 failure = fault
-                continue
-            if self._welcome(warm):
-                return None
-            warm.session.jail.close()
-            break
+            except Exception as error:  # noqa: BLE001 - the keeper must live: its end would leave everyone waiting.
+                _log.exception("a jail cannot be made")
+                failure = JailUnavailable(f"a jail cannot be made: {error!r:.500}")
+            else:
+                if self._welcome(warm):
+                    return None
+                warm.session.jail.close()
+                break
+            tries += 1
+            now = time.monotonic()
+            if self._failing_since is None:
+                self._failing_since = now
+            if tries >= _TRIES and (not self._patient or now - self._failing_since >= _OUTAGE_S):
+                break
+            if self._patient:
+                with self._changed:  # Closing the pool ends the pause.
+                    self._changed.wait_for(
+                        lambda: self._closed, _OUTAGE_PAUSES_S[min(tries, len(_OUTAGE_PAUSES_S)) - 1]
+                    )
         with self._changed:
             self._total -= 1
             self._failure = failure or JailUnavailable("the runner is closed")
@@ -287,9 +312,13 @@ class JailPool:
             if self._closed:
                 return False
             self._failure = None
+            self._failing_since = None
             self._idle.append(warm)
             self._changed.notify_all()
-            return True
+            lacking = self._total < self._jails
+        if lacking:  # Some were given up while none could be made.
+            self._grow()
+        return True
 
     def _birth(self) -> _Warm:
         jail = self._make()
@@ -749,7 +778,8 @@ def _choose(
         return _bubblewrap(run_dir, memory_bytes)
     facts = ask_engine(image)
     if facts.answers and facts.has_image:
-        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime)
+        left_behind: set[str] = set()
+        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind)
     if kind == "docker":
         raise JailUnavailable(facts.complaint)
     try:

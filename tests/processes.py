@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,18 @@ class Service:
 
     Args:
         folder: for data and logs.
+        environment: variables besides this process's own.
         settings: TOUCHSTONE_* without the prefix, in lower case.
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "data"
         self._log = folder / "serve.log"
         given = {"port": self.port, "data_dir": self.data, "math_workers": 2, "code_workers": 0} | settings
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TOUCHSTONE_")}
+        clean |= environment or {}
         self._environment = clean | {f"TOUCHSTONE_{name.upper()}": str(value) for name, value in given.items()}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -141,10 +143,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **settings: Any) -> Iterator[Service]:
+def running(folder: Path, *, environment: Mapping[str, str] | None = None, **settings: Any) -> Iterator[Service]:
     """A started and ready service, stopped at the end whatever happens."""
     folder.mkdir(parents=True, exist_ok=True)
-    service = Service(folder, **settings)
+    service = Service(folder, environment=environment, **settings)
     try:
         service.start()
         service.wait_ready()

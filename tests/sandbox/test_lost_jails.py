@@ -43,6 +43,10 @@ class FailingJail:
             raise JailLost("pulled the plug")
         return data
 
+    def is_silent(self) -> bool:
+        """As the real one."""
+        return self._inner.is_silent()
+
     def complaints(self) -> str:
         """As the real one."""
         return self._inner.complaints()
