@@ -404,6 +404,12 @@ def _sentence_number(line: str) -> str | None:
     return None
 
 
+def last_tag(completion: str, start: int, end: int) -> str | None:
+    """What the last `<answer>` within a range encloses, to the character; None where there is none."""
+    tags = _tags(completion, start, end)
+    return (tags[-1].inner or "") if tags else None
+
+
 def marked(completion: str, start: int, end: int) -> Span | None:
     """Lines 2 and 3 of the rule alone, within a range: a box, an answer tag or `####`; None where there is no mark."""
     marks = _boxes(completion, start, end) + _tags(completion, start, end)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
-from graders import choice, text
+from graders import choice, structured, text
 from graders.errors import GraderFault
 from graders.math.grade import MathGrader
-from graders.task import ChoiceTask, CodeTask, MathTask, Task, TextTask
+from graders.task import ChoiceTask, CodeTask, JsonTask, MathTask, Task, TextTask
 from graders.verdict import Verdict
 from sandbox.limits import Limits
 from sandbox.runner import Runner
@@ -23,7 +23,11 @@ class Registry:
 
     def __init__(self, runner: Runner | None = None, limits: Limits | None = None) -> None:
         self._exits = ExitStack()
-        self._graders: dict[type, Callable[..., Verdict]] = {ChoiceTask: choice.grade, TextTask: text.grade}
+        self._graders: dict[type, Callable[..., Verdict]] = {
+            ChoiceTask: choice.grade,
+            TextTask: text.grade,
+            JsonTask: structured.grade,
+        }
         self._graders[MathTask] = self._exits.enter_context(MathGrader()).grade
         if runner is not None:
             from graders.code.grade import CodeGrader

@@ -209,6 +209,21 @@ class TextTask:
     """Where the answer is looked for; "full": all that follows the reasoning."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonTask:
+    """A JSON value: its shape, what it says, or both."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kind: Literal["json"] = "json"
+    schema: dict[str, Any] | bool | None = None
+    """A JSON Schema the value must fit; it refers to no other document, and its patterns have no look-around."""
+    answer: Any = None
+    """The value, or with "subset" a part of it; null stands for none."""
+    match: Literal["equal", "subset"] = "equal"
+    """The same value (numbers by value, keys in any order), or one that has at least what `answer` has."""
+
+
 Tests = StdioTests | FunctionTests | AssertTests | UnittestTests
 
 
@@ -235,4 +250,4 @@ class CodeTask:
     """Refuse (invalid) what could only be run in the candidate's own process."""
 
 
-Task = MathTask | ChoiceTask | TextTask | CodeTask
+Task = MathTask | ChoiceTask | TextTask | JsonTask | CodeTask

@@ -123,7 +123,7 @@ def find(completion: str, where: str, *, lines: bool) -> Span:
         lines: the reference has several lines, so an answer without any marker may have them too.
     """
     if where in ("boxed", "answer_tag"):
-        return extract(completion, "boxed" if where == "boxed" else "answer_tag")
+        return _unemptied(extract(completion, "boxed" if where == "boxed" else "answer_tag"), completion)
     bounds = visible(completion)
     if bounds is None:
         return Span(None, len(completion), len(completion), "unterminated_think")
@@ -131,7 +131,7 @@ def find(completion: str, where: str, *, lines: bool) -> Span:
     if where == "auto":
         mark = marked(completion, start, end)
         if mark is not None:
-            return mark
+            return _unemptied(mark, completion)
         said = None if lines else announced(completion, start, end)
         if said is not None and said.text is not None:
             return Span(_sentence(said.text), said.start, said.end, "phrase")
@@ -164,12 +164,17 @@ def _sentence(line: str) -> str | None:
 _SENTENCE_CHARS_MAX = 8192
 
 
-def _raw(span: Span, completion: str) -> str:
-    """A single tag's content to the character: what looks like a frame of Markdown or quotes may be asked for."""
-    assert span.text is not None  # noqa: S101  (grade returned already)
-    if span.method != "answer_tag" or span.parts:
-        return span.text
-    inner = completion[span.start : span.end].partition(">")[2]
+def _unemptied(span: Span, completion: str) -> Span:
+    """A tag that holds nothing but what frames an answer elsewhere ("#", ">") holds an answer."""
+    if span.method != "empty_answer_tag":
+        return span
+    inner = _inner(completion[span.start : span.end]).strip()
+    return Span(inner, span.start, span.end, "answer_tag") if inner else span
+
+
+def _inner(region: str) -> str:
+    """What a tag encloses, to the character."""
+    inner = region.partition(">")[2]
     return inner.rpartition("</")[0] if inner[-len("</answer>") :].lower() == "</answer>" else inner
 
 
@@ -297,9 +302,11 @@ def grade(task: TextTask, completion: str, prompt: str = "") -> Verdict:
     if span.text is None:
         return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=explain)
     match = _MATCHES[task.match]
-    said = _raw(span, completion) if task.match == "exact" else span.text
-    if task.match == "exact" and said != span.text and any(_exact(one, span.text, "")[0] for one in references):
-        said = span.text  # Markdown, quotes or a final stop around an answer may be its frame or its own.
+    said = span.text
+    if task.match == "exact" and span.method == "answer_tag" and not span.parts:
+        # Markdown, quotes or a final stop around an answer may be its frame or its own.
+        raw = _inner(completion[span.start : span.end])
+        said = raw if any(_exact(one, raw, "")[0] for one in references) else span.text
     # Of equal scores the first reference's, so that the reason does not depend on chance.
     score, reason, expected = 0.0, Reason.DIFFERENT, references[0]
     for reference in references:

@@ -30,6 +30,9 @@ class Reason(StrEnum):
     OVERLAP = "overlap"
     CONTAINS = "contains"
     MATCHES = "matches"
+    # JSON
+    VALID = "valid"
+    SCHEMA = "schema"
     # Code
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"

@@ -29,7 +29,38 @@ def test_a_text_is_graded_and_its_reference_stays_here(client: TestClient) -> No
     assert "the Eiffel" not in json.dumps(answer)
 
 
+def test_large_integers_cross_the_service_exactly(client: TestClient) -> None:
+    """In the task, in the schema and in the completion; a double would have lost the last digits."""
+    large = 12345678901234567890123456789
+    answer = grade(
+        client,
+        item(f'{{"n": {large}}}', "json", answer={"n": large}),
+        item(f'{{"n": {large + 1}}}', "json", answer={"n": large}),
+        item(f'{{"n": {large + 1}}}', "json", schema={"properties": {"n": {"maximum": large}}}),
+    )
+    assert [row["verdict"]["reason"] for row in answer["results"]] == ["equal", "different", "schema"]
+
+
+def test_json_is_judged_by_schema_and_answer(client: TestClient) -> None:
+    """And a task without either is the task's fault."""
+    answer = grade(
+        client,
+        item('<think>hm</think>```json\n{"a": 1.0}\n```', "json", answer={"a": 1}, schema={"required": ["a"]}),
+        item('{"a": 1, "b": 2}', "json", answer={"a": 1}, match="subset"),
+        item('{"a": 1}', "json", schema={"required": ["secret"]}),
+        item("{}", "json"),
+        item("{}", "json", schema={"$ref": "https://127.0.0.1:1/x"}),
+        explain=True,
+    )
+    rows = answer["results"]
+    assert [row["reward"] for row in rows] == [1.0, 1.0, 0.0, None, None]
+    assert rows[2]["verdict"]["explain"]["violation"] == {"path": "", "keyword": "required"}
+    assert [row["invalid"]["code"] for row in rows[3:]] == ["empty_reference", "invalid_schema"]
+
+
 BAD_TASKS = {
+    "a schema that is a list": ({"kind": "json", "schema": []}, "items.0.task.schema"),
+    "an unknown json match": ({"kind": "json", "answer": 1, "match": "like"}, "items.0.task.match"),
     "no answer": ({"kind": "text"}, "items.0.task.answer"),
     "an unknown match": ({"kind": "text", "answer": "x", "match": "like"}, "items.0.task.match"),
     "an empty list": ({"kind": "text", "answer": []}, "items.0.task.answer"),

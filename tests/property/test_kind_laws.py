@@ -1,11 +1,14 @@
 """Laws of the kinds whose answers are words: never an exception, a score in its range, an answer equal to itself."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graders import structured
 from graders.errors import TaskInvalid
-from graders.task import TextTask
+from graders.task import JsonTask, TextTask
 from graders.text import f1, grade, normalized
 from graders.verdict import Outcome, Verdict
 
@@ -58,3 +61,42 @@ def test_shared_words_are_symmetric(left: str, right: str) -> None:
     """Which of two texts is the reference does not change the figure; case and white space never do."""
     assert f1(left, right) == pytest.approx(f1(right, left))
     assert normalized(f"  {left}\t") == normalized(left)
+
+
+numbers = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), numbers, texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@SETTINGS
+@given(scraps)
+def test_any_text_is_json_or_is_not(completion: str) -> None:
+    """Whatever was found, a verdict comes of it."""
+    for task in (JsonTask(schema=True), JsonTask(answer=[]), JsonTask(answer={"a": 1}, match="subset")):
+        lawful(structured.grade(task, completion))
+
+
+@SETTINGS
+@given(values, st.sampled_from(["{}", "```json\n{}\n```", "<answer>{}</answer>", "<think>[1]</think>{}"]))
+def test_a_value_is_its_own_answer(value: object, around: str) -> None:
+    """However it is written and wherever it stands; each value contains itself."""
+    for written in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)):
+        if value is None or "<" in written:
+            return  # Null stands for no reference, and a mark of its own would be read as such.
+        completion = around.replace("{}", written)
+        assert structured.grade(JsonTask(answer=value), completion).outcome is Outcome.CORRECT, completion
+    assert structured.contained(value, value)
+
+
+@SETTINGS
+@given(values, values)
+def test_equality_of_values_is_symmetric_and_stronger_than_containment(left: object, right: object) -> None:
+    """What is equal contains each other."""
+    assert structured.equal(left, right) == structured.equal(right, left)
+    if structured.equal(left, right):
+        assert structured.contained(left, right)
+        assert structured.contained(right, left)
