@@ -58,6 +58,8 @@ _END_OF_TURN = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|
 
 def visible(completion: str) -> tuple[int, int] | None:
     """The range of a completion that may hold its answer, or None when its reasoning never ended."""
+    if "<" not in completion:
+        return 0, len(completion)
     closed = completion.rfind("</think>")
     start = closed + len("</think>") if closed >= 0 else 0
     if completion.find("<think>", start) >= 0:
@@ -115,6 +117,12 @@ _FEW_BOXES = 4
 
 def _closing_brace(text: str, at: int, end: int) -> int | None:
     """Where the brace that opens at `at` is closed."""
+    first = text.find("}", at, end)
+    if first < 0:
+        return None
+    inner = text[at + 1 : first]
+    if "{" not in inner and "\\" not in inner:
+        return first
     depth = 0
     for match in _BRACE.finditer(text, at, end):
         brace = match.group()
@@ -195,6 +203,8 @@ def _joined(text: str, earlier: _Mark, later: _Mark) -> bool:
 def _last_group(text: str, marks: list[_Mark]) -> list[_Mark]:
     """The last mark with those directly before it that belong to the same answer, at most 64."""
     group = [marks[-1]]
+    if len(marks) == 1:
+        return group
     for mark in reversed(marks[:-1]):
         if len(group) >= 64 or mark.method != group[0].method or not _joined(text, mark, group[0]):
             break
@@ -216,10 +226,8 @@ def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
             return Span(
                 found.text, at + found.start, at + found.end, found.method, found.parts, found.before, found.after
             )
-    parts = [
-        unframed(part) if last.method == "answer_tag" or "*" in part or "`" in part or '"' in part else part
-        for part in parts
-    ]
+    tagged = last.method == "answer_tag"
+    parts = [unframed(part) if tagged or _FRAMED.search(part) is not None else part for part in parts]
     if not parts[-1]:
         return Span(None, last.start, last.end, f"empty_{last.method}")
     before = text[max(0, group[0].start - _AROUND) : group[0].start]
@@ -247,6 +255,8 @@ _PHRASE = re.compile(
 )
 # What every phrase in ASCII has; a plain search for it is much faster than the phrases themselves.
 _TRIGGERS = ("nswer", "NSWER", "esult", "olution", "hoice", "ption", "uesta", "sposta", "ntwort", "ponse")
+_TRIGGER = re.compile("|".join(_TRIGGERS))
+_FEW_CHARS = 300
 _A_COLON = re.compile(r"^\s{0,3}[Aa]\s?:", re.MULTILINE)
 _LINE_TAIL = re.compile(r"[^\n]*")
 _BLANK = re.compile(r"[\s*_#>`:]*(?:-{3,}[\s*_#>`:]*)?")
@@ -282,6 +292,7 @@ _SENTENCE_CHARS_MAX = 2000
 _SHORT_CHARS = 300
 
 
+_FRAMED = re.compile(r"[*`\"]")
 _FRAME_ENDS = frozenset(("*", "_", "`", '"', "“", ".", "。"))
 
 
@@ -344,12 +355,19 @@ def narrowed(sentence: str) -> str:
     return text[tail:].strip()
 
 
+def _triggered(text: str, start: int, end: int) -> bool:
+    if end - start <= _FEW_CHARS:
+        return _TRIGGER.search(text, start, end) is not None
+    # In a long text ten plain searches are faster than one for ten things.
+    return any(text.find(trigger, start, end) >= 0 for trigger in _TRIGGERS)
+
+
 def _phrase(text: str, start: int, end: int) -> tuple[int, int, int] | None:
     """The region after the last announcing phrase (the rest of its line, or the next line when that is blank), and
     where the phrase begins."""
     if (
         text.isascii()
-        and not any(text.find(trigger, start, end) >= 0 for trigger in _TRIGGERS)
+        and not _triggered(text, start, end)
         and (text.find(":", start, end) < 0 or _A_COLON.search(text, start, end) is None)
     ):
         return None
@@ -447,12 +465,13 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     start, end = bounds
     marks: list[_Mark] = []
     if where in ("auto", "boxed"):
-        marks += _boxes(completion, start, end)
+        marks = _boxes(completion, start, end)
     if where in ("auto", "answer_tag"):
         marks += _tags(completion, start, end)
     if marks:
         # A box inside an answer tag ends before the tag does, so the tag is chosen and then narrowed.
-        marks.sort(key=lambda mark: mark.end)
+        if len(marks) > 1:
+            marks.sort(key=lambda mark: mark.end)
         return _from_marks(completion, marks, end)
     if where in ("boxed", "answer_tag"):
         return Span(None, end, end, "nothing")
@@ -473,11 +492,12 @@ def extract(completion: str, where: Extract = "auto") -> Span:
     if where == "auto" and _asks(whole):
         return Span(None, end, end, "question")
     for _ in range(_REMARKS_MAX):
+        earlier = _last_line(completion, start, line[0]) if where == "auto" and line[0] > start else None
+        if earlier is None:
+            break
         closing = completion[line[0] : line[1]]
         empty = _CONTENT.search(closing) is None
-        remark = not empty and not _has_digit(closing) and _REMARK.search(closing) is not None
-        earlier = _last_line(completion, start, line[0]) if line[0] > start else None
-        if where != "auto" or earlier is None or not (empty or remark):
+        if not empty and (_has_digit(closing) or _REMARK.search(closing) is None):
             break
         line = earlier
         whole = completion[start : line[1]].strip()
@@ -525,7 +545,10 @@ def _has_digit(text: str) -> bool:
 def _asks(text: str) -> bool:
     """Whether a text without any marker is a problem rather than a solution: it begins or ends with a question."""
     tail = text[-400:].rstrip("*_ \n")
-    if tail.endswith("?") or _ASKING.match(text[:200]):
+    if tail.endswith("?"):
+        return True
+    first = text[:1]
+    if (first.isalpha() or first.isspace() or first in ">#*") and _ASKING.match(text[:200]):
         return True
     if tail.isascii() and len(tail.split(None, 1)) < 2:
         return False  # One word is no sentence with a question after it.
@@ -546,24 +569,25 @@ def _stated(value: str, sentence: str) -> str:
     return value
 
 
+_LONG_WORD = re.compile(r"[^\W\d_]{4}")
 _LATEX_WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|begin|end)\s*\{[^{}]{0,40}\}|\\[A-Za-z]+")
 
 
 def _mathematical(text: str) -> bool:
     """Whether a line is a value by itself rather than prose: no word of three letters outside of LaTeX commands."""
-    bare = _LATEX_WORDS.sub(" ", text)
+    bare = _LATEX_WORDS.sub(" ", text) if "\\" in text else text
     if (
         not bare.isascii()
         and sum(1 for char in bare if char > "\u02ff" and char.isalpha() and not "\u0370" <= char <= "\u03ff") > 2
     ):
         return False
-    return bool(text) and re.search(r"[^\W\d_]{4}", bare) is None
+    return bool(text) and _LONG_WORD.search(bare) is None
 
 
 def _whole(text: str) -> str:
     """A completion of one line: the value its sentence states, or the line itself."""
     text = text.strip()
-    if _MATH.fullmatch(text) or _mathematical(text):
+    if (text[:1] in "$\\" and _MATH.fullmatch(text)) or _mathematical(text):
         return unframed(text)
     if text.count(" ") >= 2 or not text.isascii():
         value = _sentence_number(text)

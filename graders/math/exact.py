@@ -34,6 +34,8 @@ def rational(node: Node) -> fmpq | None:
     if op in ("dec", "rep"):
         written: fmpq = node.value[0]
         return written
+    if op == "sym" or op == "const":
+        return None
     try:
         return value(node, {})
     except NotRational:
@@ -50,13 +52,13 @@ def value(node: Node, bound: dict[str, fmpq]) -> fmpq:
         written: fmpq = node.value[0]
         return written
     if op == "add":
-        total = _ZERO
-        for arg in node.args:
-            total += value(arg, bound)
+        total = value(node.args[0], bound)
+        for arg in node.args[1:]:
+            total = total + value(arg, bound)
         return total
     if op == "mul":
-        product = fmpq(1)
-        for arg in node.args:
+        product = value(node.args[0], bound)
+        for arg in node.args[1:]:
             product *= value(arg, bound)
             if _bits(product) > BITS_MAX:
                 raise NotRational

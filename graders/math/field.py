@@ -49,16 +49,19 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
             return int(number.p) % prime
         return int(number.p) * _inverse(int(number.q), prime) % prime
     if op == "sym":
-        found = bound.get(node.value)
-        return coordinate(node.value, point, prime) if found is None else found % prime
+        if bound:
+            found = bound.get(node.value)
+            if found is not None:
+                return found % prime
+        return coordinate(node.value, point, prime)
     if op == "add":
         total = 0
         for arg in node.args:
             total += evaluate(arg, point, prime, bound)
         return total % prime
     if op == "mul":
-        product = 1
-        for arg in node.args:
+        product = evaluate(node.args[0], point, prime, bound)
+        for arg in node.args[1:]:
             product = product * evaluate(arg, point, prime, bound) % prime
         return product
     if op == "div":

@@ -11,12 +11,10 @@ to decide is UNDECIDED; a reference that cannot be read is TaskInvalid; a child 
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from math import gcd
-from threading import Lock
 from typing import NamedTuple, Self
 
 from graders import choice
@@ -29,6 +27,7 @@ from graders.math.kinds import Asker, Found
 from graders.math.names import names
 from graders.math.parse import parse
 from graders.math.quantity import quantity, spelled
+from graders.math.recent import Recent
 from graders.math.tokens import Unreadable
 from graders.math.tree import NUMBER_OPS, Node
 from graders.task import MathTask
@@ -177,9 +176,8 @@ class MathGrader:
 
     def __init__(self, residue: Residue | None = None) -> None:
         self._residue = residue if residue is not None else Residue()
-        self._references: OrderedDict[str, Reference | TaskInvalid] = OrderedDict()
-        self._pairs: OrderedDict[object, Verdict] = OrderedDict()
-        self._lock = Lock()
+        self._references: Recent[str, Reference | TaskInvalid] = Recent(REFERENCES_CACHED)
+        self._pairs: Recent[object, Verdict] = Recent(PAIRS_CACHED)
 
     def grade(self, task: MathTask, completion: str, prompt: str = "") -> Verdict:
         """Judge one completion.
@@ -195,31 +193,28 @@ class MathGrader:
             TaskInvalid: no reference can be read.
             GraderFault: the child process cannot be started.
         """
-        references = [self._reference(answer) for answer in task.answers]
+        answers = task.answers
+        references = [self._reference(answer) for answer in answers]
+        first = references[0]
         if prompt and _copies(completion, prompt):
-            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method="echo", explain=_explain(references[0], "", None))
+            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method="echo", explain=_Explain(first, "", None))
         span = extract(completion, task.extract)
-        if span.text is None and not (references[0].letters and span.method == "nothing"):
-            return Verdict(
-                Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_explain(references[0], "", None)
-            )
-        if references[0].letters is not None:
+        said = span.text
+        if said is None and not (first.letters and span.method == "nothing"):
+            return Verdict(Outcome.WRONG, Reason.NO_ANSWER, method=span.method, explain=_Explain(first, "", None))
+        if said is None or first.letters is not None:
             return self._letter(task, references, span, completion)
-        if len(span.text or "") > CACHED_CHARS_MAX or any(len(answer) > CACHED_CHARS_MAX for answer in task.answers):
-            return self._best(task, references, span, prompt)
+        tail = _tail(span)
+        retracted = _retracted(span)
+        if len(said) > CACHED_CHARS_MAX or any(len(answer) > CACHED_CHARS_MAX for answer in answers):
+            return self._best(task, references, span, tail, retracted, prompt)
         options = (task.answer, task.tolerance, task.ordered, task.require_form)
-        key = (options, span.text, span.narrow, _tail(span), _retracted(span), len(prompt), hash(prompt))
-        with self._lock:
-            known = self._pairs.get(key)
-            if known is not None:
-                self._pairs.move_to_end(key)
-                return known
-        verdict = self._best(task, references, span, prompt)
-        with self._lock:
-            self._pairs[key] = verdict
-            if len(self._pairs) > PAIRS_CACHED:
-                self._pairs.popitem(last=False)
-        return verdict
+        key = (options, said, span.narrow, tail, retracted, len(prompt), hash(prompt))
+        known = self._pairs.get(key)
+        if known is None:
+            known = self._best(task, references, span, tail, retracted, prompt)
+            self._pairs.put(key, known)
+        return known
 
     def close(self) -> None:
         """End the child process, if there is one. The grader stays usable; it would start another."""
@@ -232,20 +227,14 @@ class MathGrader:
         self.close()
 
     def _reference(self, given: str) -> Reference:
-        with self._lock:
-            known = self._references.get(given)
-            if known is not None:
-                self._references.move_to_end(given)
+        known = self._references.get(given)
         if known is None:
             try:
                 known = read_reference(given)
             except TaskInvalid as invalid:
                 known = invalid
             if len(given) <= CACHED_CHARS_MAX:
-                with self._lock:
-                    self._references[given] = known
-                    if len(self._references) > REFERENCES_CACHED:
-                        self._references.popitem(last=False)
+                self._references.put(given, known)
         if isinstance(known, TaskInvalid):
             raise TaskInvalid(known.code, known.message)
         return known
@@ -254,7 +243,7 @@ class MathGrader:
         """The reference is the label of an option: read the answer as a choice."""
         wanted = [reference.letters for reference in references]
         reading = choice.read(span, completion, None)
-        explain = _explain(references[0], ",".join(sorted(reading.letters)), None)
+        explain = _Explain(references[0], ",".join(sorted(reading.letters)), None)
         if reading.hedged:
             return Verdict(Outcome.WRONG, Reason.HEDGED, method="letter", answer=_cut(span.text), explain=explain)
         if not reading.letters:
@@ -267,18 +256,22 @@ class MathGrader:
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "letter", reading.text, explain=explain)
         return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="letter", answer=reading.text, explain=explain)
 
-    def _best(self, task: MathTask, references: list[Reference], span: Span, prompt: str) -> Verdict:
+    def _best(
+        self, task: MathTask, references: list[Reference], span: Span, tail: str, retracted: bool, prompt: str
+    ) -> Verdict:
         """Against each reference in turn; the first that is met wins, otherwise the most telling verdict."""
         verdicts: list[Verdict] = []
         for reference in references:
-            verdict = self._judge(task, reference, span, prompt)
+            verdict = self._judge(task, reference, span, tail, retracted, prompt)
             if verdict.outcome is Outcome.CORRECT:
                 return verdict
             verdicts.append(verdict)
         undecided = [verdict for verdict in verdicts if verdict.outcome is Outcome.UNDECIDED]
         return undecided[0] if undecided else verdicts[0]
 
-    def _judge(self, task: MathTask, reference: Reference, span: Span, prompt: str) -> Verdict:
+    def _judge(
+        self, task: MathTask, reference: Reference, span: Span, tail: str, retracted: bool, prompt: str
+    ) -> Verdict:
         assert span.text is not None  # noqa: S101  (grade returned already)
         answer = repaired(span.text)
         rest = ""
@@ -289,13 +282,13 @@ class MathGrader:
             answer = span.narrow
         given = _cut(answer)
         words_only = reference.tree is None
-        retracted = _retracted(span) or (bool(rest) and text.DENIALS.search(rest) is not None)
+        retracted = retracted or (bool(rest) and text.DENIALS.search(rest) is not None)
         if not retracted and answer == reference.text and task.require_form is None and not prompt:
-            explain = _explain(reference, answer, reference.tree)
+            explain = _Explain(reference, answer, reference.tree)
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", given, explain=explain)
         if reference.integer is not None and not retracted and _INTEGER.fullmatch(answer) and task.tolerance is None:
             # Two plain integers, which is most of what is ever asked: nothing else can be meant.
-            explain = _explain(reference, answer, None)
+            explain = _Explain(reference, answer, None)
             if int(answer) != reference.integer:
                 return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=given, explain=explain)
             if task.require_form is None:
@@ -304,10 +297,10 @@ class MathGrader:
         if hedged and not words_only and text.DENIALS.search(reference.text):
             hedged = None  # The reference itself denies something: the words are compared, not weighed.
         if retracted or (hedged and not _says_the_same(reference, answer)):
-            explain = _explain(reference, "", None)
+            explain = _Explain(reference, "", None)
             return Verdict(Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=explain)
-        found, read = self._compare(task, reference, answer, span, prompt)
-        explain = _explain(reference, answer, read)
+        found, read = self._compare(task, reference, answer, tail, prompt)
+        explain = _Explain(reference, answer, read)
         if found is None:
             return Verdict(Outcome.WRONG, Reason.UNPARSABLE, method="parse", answer=given, explain=explain)
         if found.equal and prompt and _echoes(reference, answer, read, prompt):
@@ -324,16 +317,16 @@ class MathGrader:
         return Verdict(Outcome.WRONG, reason, method=found.method, answer=given, explain=explain)
 
     def _compare(
-        self, task: MathTask, reference: Reference, answer: str, span: Span, prompt: str
+        self, task: MathTask, reference: Reference, answer: str, tail: str, prompt: str
     ) -> tuple[Found | None, Node | None]:
         """The finding and the tree it was about; a finding of None means that the answer cannot be read."""
         gold = reference.tree
         if gold is None:
-            if text.tight(answer) == text.tight(reference.text):
+            if text.alike(answer, reference.text):
                 return Found(True, "text"), None
             return Found(text.same(reference.text, answer) or text.says(reference.text, answer, prompt), "text"), None
         asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))
-        shown = answer + _tail(span)
+        shown = answer + tail
         read = _tree_or_none(shown)
         if read is None and shown is not answer:
             read = _tree_or_none(answer)
@@ -345,7 +338,7 @@ class MathGrader:
             alone = _only_number(answer)
             read = None if alone is None else _tree_or_none(alone)
         if read is None:
-            if text.tight(answer) == text.tight(reference.text) or (
+            if text.alike(answer, reference.text) or (
                 text.sensible(reference.text) and text.same(reference.text, answer)
             ):
                 return Found(True, "text"), None
@@ -356,7 +349,7 @@ class MathGrader:
             found = asker.decide(gold, read)
         if found.equal:
             return found, read
-        if text.tight(answer) == text.tight(reference.text):
+        if text.alike(answer, reference.text):
             return Found(True, "text"), read
         for other_gold, other in _other_readings(reference, gold, shown, read):
             second = asker.decide(other_gold, other)
@@ -577,7 +570,3 @@ class _Explain(Mapping[str, JsonValue]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
-
-
-def _explain(reference: Reference, answer: str, read: Node | None) -> Mapping[str, JsonValue]:
-    return _Explain(reference, answer, read)

@@ -24,6 +24,7 @@ from graders.math.tree import (
     MINUS_ONE,
     NUMBER_OPS,
     Node,
+    holds,
     negated,
     number,
     operations,
@@ -52,6 +53,7 @@ class Found(NamedTuple):
 
 
 DIFFERENT = Found(False, "kind")
+_UNEQUAL = Found(False, "rational")
 HEDGED = Found(False, "several", hedged=True)
 
 
@@ -75,6 +77,8 @@ class Asker:
             return Found(None, "too_many")
         if gold == answer:
             return Found(True, "structure")
+        if gold.op == "num" and answer.op == "num":
+            return _UNEQUAL if self.tolerance is None else Found(self._within(gold, answer), "tolerance")
         if gold.op in _MEASURES or answer.op in _MEASURES:
             return self._measures(gold, answer)
         equal, method = rungs.equal(gold, answer)
@@ -87,7 +91,7 @@ class Asker:
             return renaming
         if (
             self.residue is not None
-            and "pm" not in operations(gold) | operations(answer)
+            and not (holds(gold, "pm") or holds(answer, "pm"))
             and method != "dots"
             and rungs.worth_asking(gold, answer)
         ):
@@ -118,8 +122,6 @@ class Asker:
 
     def _logs(self, gold: Node, answer: Node) -> Found | None:
         """A logarithm without a base is the natural one; where that fails, both sides may mean base ten."""
-        if "fn:log" not in operations(gold) | operations(answer):
-            return None
         if not (_has_bare_log(gold) or _has_bare_log(answer)):
             return None
         equal, method = rungs.equal(_decadic(gold), _decadic(answer))
@@ -127,7 +129,10 @@ class Asker:
 
     def _renaming(self, gold: Node, answer: Node) -> Found | None:
         """k*pi and n*pi: an arbitrary parameter may have any name that the problem does not use."""
-        mine, theirs = symbols(gold) - symbols(answer), symbols(answer) - symbols(gold)
+        names, others = symbols(gold), symbols(answer)
+        if names == others:
+            return None
+        mine, theirs = names - others, others - names
         if len(mine) != 1 or len(theirs) != 1:
             return None
         old, new = next(iter(theirs)), next(iter(mine))
@@ -217,7 +222,7 @@ class Asker:
             return Found(None, "too_deep")
         if gold.op in _SCALARS and answer.op in _SCALARS:
             found = self.scalar(gold, answer)
-            if found.equal is not None or not ("pm" in operations(gold) or "pm" in operations(answer)):
+            if found.equal is not None or not (holds(gold, "pm") or holds(answer, "pm")):
                 return found  # No rung decides anything about a plus-minus sign.
         gold, answer = settled(gold), settled(answer)
         if answer.op == "rel" and not labelled(answer).consistent:
@@ -430,9 +435,12 @@ def _parameter(name: str, prompt_letters: frozenset[str], node: Node) -> bool:
 
 
 def _has_bare_log(node: Node) -> bool:
-    if node.op == "fn" and node.value == "log" and len(node.args) == 1:
-        return True
-    return any(_has_bare_log(arg) for arg in node.args if arg.args)
+    rest = [node]
+    for top in rest:
+        if top.op == "fn" and top.value == "log" and len(top.args) == 1:
+            return True
+        rest += top.args
+    return False
 
 
 def _decadic(node: Node) -> Node:
@@ -457,7 +465,7 @@ def settled(node: Node) -> Node:
         items: list[Node] = []
         for arg in node.args:
             made = settled(arg)
-            if (made.op == "list" and (arg.op == "pm" or "pm" in operations(arg) or arg.op == "list")) or (
+            if (made.op == "list" and (arg.op == "list" or holds(arg, "pm"))) or (
                 op == "list" and made.op == "set" and made.args and len(node.args) == 1
             ):
                 items.extend(made.args)
@@ -468,7 +476,7 @@ def settled(node: Node) -> Node:
         return Node("rel", (node.args[0], settled(node.args[1])), node.value)
     if op in ("mul", "add") and any(arg.op == "matrix" for arg in node.args):
         return _matrix_value(node)
-    if node.args and "pm" in operations(node):
+    if node.args and holds(node, "pm"):
         return Node("list", (_signed(node, True), _signed(node, False)), frozenset(("or",)))
     return node
 
@@ -531,8 +539,7 @@ def _signed(node: Node, upper: bool) -> Node:
     return Node("add", (args[0], args[1] if plus else negated(args[1])))
 
 
-@dataclass(frozen=True, slots=True)
-class _Labelled:
+class _Labelled(NamedTuple):
     """A value and what it was called, if anything."""
 
     label: Node | None
@@ -540,9 +547,17 @@ class _Labelled:
     consistent: bool = True
 
 
+_EQUAL_SIGNS = frozenset(("=", "≈"))
+
+
+def unlabelled(node: Node) -> Node:
+    """The value of `x = value`, or the node as it is."""
+    return labelled(node).value if node.op == "rel" else node
+
+
 def labelled(node: Node) -> _Labelled:
     """Take "x = " and "f(n) = " off a value; a chain of equal values counts as its last, if it is true."""
-    if node.op != "rel" or any(sign not in ("=", "≈") for sign in node.value):
+    if node.op != "rel" or not _EQUAL_SIGNS.issuperset(node.value):
         return _Labelled(None, node)
     sides = list(node.args)
     label: Node | None = None
@@ -742,11 +757,11 @@ def elements(node: Node) -> list[Node]:
             flat.extend(elements(item))
         else:
             flat.append(item)
-    labels = [labelled(item).label for item in flat]
-    if len(flat) >= 4 and all(label is not None for label in labels):
+    labels = [labelled(item).label for item in flat] if len(flat) >= 4 else []
+    if labels and all(label is not None for label in labels):
         width = next((at for at in range(1, len(labels)) if labels[at] == labels[0]), 0)
         if width >= 2 and len(flat) % width == 0 and all(labels[at] == labels[at % width] for at in range(len(labels))):
-            values = [labelled(item).value for item in flat]
+            values = [unlabelled(item) for item in flat]
             return [Node("tuple", tuple(values[at : at + width]), "()") for at in range(0, len(values), width)]
     return flat
 
@@ -770,12 +785,12 @@ def _list(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         else:
             theirs = [answer]
     elif answer.op == "tuple" and len(answer.args) == len(mine) and gold.op == "list" and len(mine) > 1:
-        values = [labelled(item).value for item in mine]
+        values = [unlabelled(item) for item in mine]
         if not any(value.op == "tuple" for value in values):
             return _in_order(asker, values, list(answer.args), depth)
         theirs = [answer]
     elif answer.op == "matrix" and gold.op == "list" and 1 in answer.value and len(answer.args) == len(mine):
-        return _in_order(asker, [labelled(item).value for item in mine], list(answer.args), depth)
+        return _in_order(asker, [unlabelled(item) for item in mine], list(answer.args), depth)
     elif answer.op in ("union", "special", "builder"):
         if gold.op == "list" and any(arg.op == "tuple" for arg in gold.args):
             return _regions(asker, gold, answer, depth)
@@ -786,6 +801,10 @@ def _list(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         theirs = [answer]
     if _several_equations(mine) or _several_equations(theirs):
         return _system(asker, mine, theirs, depth)
+    if not any(item.op == "rel" for item in mine) and not any(item.op == "rel" for item in theirs):
+        if asker.ordered or any(item.op == "ellipsis" for item in mine):
+            return _in_order(asker, mine, theirs, depth)
+        return _matched(asker, mine, theirs, gold.op == "set", depth)
     left, right = [labelled(item) for item in mine], [labelled(item) for item in theirs]
     if not all(item.consistent for item in right):
         return HEDGED
@@ -888,7 +907,7 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         if len(gold.args) == 2 and gold.value != answer.value and "<>" not in (gold.value, answer.value):
             return Found(False, "brackets")
         return _in_order(
-            asker, [labelled(item).value for item in gold.args], [labelled(item).value for item in answer.args], depth
+            asker, [unlabelled(item) for item in gold.args], [unlabelled(item) for item in answer.args], depth
         )
     if answer.op == "matrix":
         if interval and gold.value != "[]":
@@ -906,9 +925,7 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
             return DIFFERENT
         if any(part.op == "tuple" for part in parts):
             return _one_of(asker, gold, answer, depth)
-        return _in_order(
-            asker, [labelled(item).value for item in gold.args], [labelled(item).value for item in parts], depth
-        )
+        return _in_order(asker, [unlabelled(item) for item in gold.args], [unlabelled(item) for item in parts], depth)
     vector = _basis_vector(answer, len(gold.args))
     if vector is not None:
         return _in_order(asker, list(gold.args), vector, depth)
@@ -960,7 +977,7 @@ def _matrix(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return _in_order(asker, list(gold.args), [cell for row in rows for cell in row], depth)
     if answer.op in ("tuple", "list") and 1 in gold.value:
         parts = list(answer.args)
-        return _in_order(asker, list(gold.args), [labelled(part).value for part in parts], depth)
+        return _in_order(asker, list(gold.args), [unlabelled(part) for part in parts], depth)
     if gold.value == (1, 1) and answer.op in NUMBER_OPS:
         return asker.decide(gold.args[0], answer, depth + 1)
     if 1 in gold.value:

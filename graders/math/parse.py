@@ -55,6 +55,12 @@ _ACCENTS = {
 }  # fmt: skip
 _MATRICES = names("matrix pmatrix bmatrix Bmatrix smallmatrix array vmatrix Vmatrix")
 _FUNCTION_LETTERS = frozenset("fghFGHPp")
+_COMPARING = frozenset((*_RELATIONS, ":", "not"))
+# After one of these nothing of a clause can follow.
+_CLOSING = frozenset((",", ")", "]", "}", ";", ""))
+_SET_SIGNS = frozenset(("cup", "bigcup", "U", "cap", "bigcap", "setminus", "backslash", "smallsetminus", "\\\\"))
+_SIGNS = frozenset(("-", "+", "+-", "-+", "pm", "mp", "+/-"))
+_REMARKS = frozenset(("(", "forall", "because", "therefore", "qquad", "quad"))
 _DOTS = frozenset(("dots", "ldots", "cdots", "...", "vdots", "ddots", "dotsc", "dotsb"))
 _CURRENCY = frozenset(("\\$", "€", "£", "¥", "₹"))
 _STARTS = frozenset(("(", "{", "\\{"))
@@ -213,11 +219,11 @@ class _Parser:
     # --- moving ---------------------------------------------------------------------------------------------------
 
     def next(self) -> Token:
-        """Take the token at hand."""
+        """Take the token at hand; the last one stays."""
         token = self.token
         if token.kind != "end":
-            self.i += 1
-            self.token = self.tokens[self.i]
+            self.i = i = self.i + 1
+            self.token = self.tokens[i]
         return token
 
     def peek(self, ahead: int = 1) -> Token:
@@ -307,12 +313,16 @@ class _Parser:
         self.enter()
         if self.token.kind == "word":
             self.preamble()
-        if self.token.text in _DOTS and self.peek().text == "=":
-            self.next()
-        if self.comparison() in ("=", "≈"):
+        text = self.token.text
+        if text in _DOTS and self.peek().text == "=":
+            text = self.next().text
+        if text in _COMPARING and self.comparison() in ("=", "≈"):
             self.next()  # "= 5", "≈ 3.14": what it equals was left out.
         left = self.union()
         token = self.token
+        if token.text in _CLOSING:
+            self.depth -= 1
+            return left
         if token.kind in ("op", "cmd"):
             if token.text == ":" and not self.in_set and self.peek().text != "=":
                 left = self.ratio(left)
@@ -457,6 +467,8 @@ class _Parser:
         """Skip "for all integers n", "where x > 0", a remark in parentheses."""
         while True:
             token = self.token
+            if token.kind != "word" and token.text not in _REMARKS:
+                return
             if token.kind == "word" and token.text.lower() in words.CONDITIONS:
                 self.skip_clause()
             elif token.text == "(" and (self.peek().kind == "word" or (self.related and self.compares())):
@@ -526,6 +538,8 @@ class _Parser:
         left = self.sum()
         while True:
             token = self.token
+            if token.text not in _SET_SIGNS:
+                return left
             if token.kind == "cmd" and token.text in ("cup", "bigcup", "U"):
                 name = "union"
             elif token.kind == "cmd" and token.text in ("cap", "bigcap"):
@@ -547,18 +561,22 @@ class _Parser:
 
     def sum(self) -> Node:
         self.enter()
-        terms: list[Node] = []
         token = self.token
-        if token.kind == "op" and token.text in ("-", "+", "+-", "-+"):
+        if token.text not in _SIGNS:
+            left = self.term()
+        elif token.kind == "op" and token.text != "+/-":
             self.next()
             first = self.term()
             left = first if token.text == "+" else negated(first)
-        elif (token.kind == "cmd" and token.text in ("pm", "mp")) or token.text == "+/-":
+        elif token.kind == "cmd" or token.text == "+/-":
             self.next()
             left = Node("pm", (self.term(),), "-+" if token.text == "mp" else "+-")
         else:
             left = self.term()
-        terms.append(left)
+        if self.token.text not in _SIGNS and left.op != "qty":
+            self.depth -= 1
+            return left
+        terms = [left]
         while True:
             token = self.token
             if token.kind == "op":
@@ -811,9 +829,22 @@ class _Parser:
     # --- factors --------------------------------------------------------------------------------------------------
 
     def factor(self) -> Node:
-        self.enter()
         token = self.token
-        if token.kind == "num":
+        kind = token.kind
+        if kind == "num" or kind == "letter":
+            i = self.i + 1
+            after = self.tokens[i]
+            if after.text not in _CONTINUES[kind] and after.kind != "num":
+                # A number or a variable and no more, which most factors are: what the rest of this would make of it.
+                if self.depth >= DEPTH_MAX:
+                    raise Unreadable("too deep")
+                self.i = i
+                self.token = after
+                return _READY.get(token.text) or (
+                    self.numeral_value(token.text) if kind == "num" else Node("sym", (), token.text)
+                )
+        self.enter()
+        if kind == "num":
             base = self.numeral()
         else:
             base = self.atom()
@@ -1041,6 +1072,9 @@ class _Parser:
     @staticmethod
     def numeral_value(text: str) -> Node:
         """The number a numeral stands for."""
+        ready = _READY.get(text)
+        if ready is not None:
+            return ready
         if text.isdigit():
             return Node("num", (), fmpq(int(text)) if len(text) < 4000 else fmpq(fmpz(text)))
         return _numeral(text)
@@ -1604,10 +1638,11 @@ class _Parser:
 def _sum(terms: list[Node]) -> Node:
     if len(terms) == 1:
         return terms[0]
-    if any(term.op == "ellipsis" for term in terms):
-        return Node("app", tuple(terms), "+…")
-    if any(term.op in _NOT_SUMMANDS for term in terms):
-        raise Unreadable("sum of structures")
+    for term in terms:
+        if term.op in _NOT_SUMMANDS:
+            if any(term.op == "ellipsis" for term in terms):
+                return Node("app", tuple(terms), "+…")
+            raise Unreadable("sum of structures")
     return Node("add", tuple(terms))
 
 
@@ -2023,3 +2058,17 @@ _ATOMS: "dict[str, Callable[[_Parser, str], Node]]" = {
 }  # fmt: skip
 _SPECIAL_ATOMS = frozenset(("emptyset", "varnothing", "mathbb", *_DOTS))
 _POSTFIX = frozenset(("^", "**", "!", "!=", "%", "\\%", "circ", "degree", "textcirc", "textdegree", "'", "''", "_"))
+
+# --- leaves -----------------------------------------------------------------------------------------------------------
+
+# What may go on after a number or a letter; after anything else it is a factor by itself.
+_CONTINUES = {
+    "num": _POSTFIX | {"\\\\", "frac", "dfrac", "tfrac", "cfrac"},
+    "letter": _POSTFIX | {"\\\\", "("},
+}
+# The trees of the numbers and variables that are written most. Trees are values, so one may stand in many places.
+_READY = {
+    **{str(n): number(n) for n in range(101)},
+    **{letter: Node("sym", (), letter) for letter in "abcdfghjklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+    **{letter: Node("const", (), letter) for letter in "ei"},
+}

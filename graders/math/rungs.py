@@ -25,7 +25,7 @@ from flint import acb, arb, fmpq
 from graders.math import field
 from graders.math.balls import Ball, NoBall, at_precision, ball
 from graders.math.exact import Undefined, rational
-from graders.math.tree import BINDERS, MINUS_ONE, Node, operations, symbols
+from graders.math.tree import BINDERS, MINUS_ONE, Node, holds, operations, symbols
 
 Decision = tuple[bool | None, str]
 
@@ -51,8 +51,9 @@ def equal(gold: Node, answer: Node) -> Decision:
     except Undefined:
         return _undefined(gold, answer)
     names = symbols(gold) | symbols(answer)
-    if _dotted(gold) or _dotted(answer):
-        return (True, "canonical") if canonical(gold) == canonical(answer) else (None, "dots")
+    if holds(gold, "ellipsis") or holds(answer, "ellipsis"):
+        # Part of it is left to the reader: a_0 + a_1 + … + a_k.
+        return (True, "canonical") if same_canonical(gold, answer) else (None, "dots")
     if not names:
         return _constants(gold, answer)
     decided = _field(gold, answer, names)
@@ -61,7 +62,7 @@ def equal(gold: Node, answer: Node) -> Decision:
     decided = _sampled(gold, answer, sorted(names))
     if decided is not None:
         return decided, "sampled"
-    if canonical(gold) == canonical(answer):
+    if same_canonical(gold, answer):
         return True, "canonical"
     return None, "none"
 
@@ -95,17 +96,6 @@ def _towering(node: Node, height: int = 0) -> bool:
     return False
 
 
-def _dotted(node: Node) -> bool:
-    """Whether part of it is left to the reader: a_0 + a_1 + … + a_k."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if top.op == "ellipsis":
-            return True
-        stack.extend(top.args)
-    return False
-
-
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
@@ -127,8 +117,8 @@ def _constants(gold: Node, answer: Node) -> Decision:
     except Undefined:
         return None, "none"
     except NoBall:
-        return (True, "canonical") if canonical(gold) == canonical(answer) else (None, "none")
-    if canonical(gold) == canonical(answer):
+        return (True, "canonical") if same_canonical(gold, answer) else (None, "none")
+    if same_canonical(gold, answer):
         return True, "canonical"
     if not left.is_finite() or not right.is_finite():
         return None, "none"
@@ -416,22 +406,33 @@ def _informative(left: Ball, right: Ball) -> bool:
 
 
 def _has_i(node: Node) -> bool:
-    if node.op == "const":
-        return bool(node.value == "i")
-    return any(_has_i(arg) for arg in node.args)
+    rest = [node]
+    for top in rest:
+        if top.op == "const" and top.value == "i":
+            return True
+        rest += top.args
+    return False
 
 
 def _alternating(node: Node) -> bool:
     """Whether a negative number is raised to a variable power, as in (-1)^n."""
-    if node.op == "pow":
-        base = node.args[0]
-        negative = (base.op == "num" and base.value < 0) or (base.op == "mul" and base.args[0] == MINUS_ONE)
-        if negative and symbols(node.args[1]):
-            return True
-    return any(_alternating(arg) for arg in node.args if arg.args)
+    rest = [node]
+    for top in rest:
+        if top.op == "pow":
+            base = top.args[0]
+            negative = (base.op == "num" and base.value < 0) or (base.op == "mul" and base.args[0] == MINUS_ONE)
+            if negative and symbols(top.args[1]):
+                return True
+        rest += top.args
+    return False
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
+
+
+def same_canonical(left: Node, right: Node) -> bool:
+    """Whether two trees are the same up to the order of sums and products."""
+    return operations(left) == operations(right) and canonical(left) == canonical(right)
 
 
 def canonical(node: Node) -> Node:

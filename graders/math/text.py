@@ -22,6 +22,7 @@ _TIGHT = re.compile(
     r"|\\[()\[\]](?!.*\\\\)"
 )
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|[~$])+(?=[0-9])")
+_DIGITS = frozenset("0123456789")
 _DFRAC = re.compile(r"\\[dtc]frac")
 
 DENIALS = re.compile(
@@ -50,6 +51,21 @@ def tight(text: str) -> str:
     if "frac" in text:
         text = _DFRAC.sub(r"\\frac", text)
     return text.rstrip(".,;").replace("{,}", ",")
+
+
+def alike(left: str, right: str) -> bool:
+    """Whether two texts differ in nothing but layout: whether they are equal when tight."""
+    if left == right:
+        return True
+    if left and right:
+        # A letter or digit at the very beginning, or a digit at the very end, is never layout.
+        first, other = left[0], right[0]
+        if first != other and first.isalnum() and other.isalnum():
+            return False
+        last, other = left[-1], right[-1]
+        if last != other and last in _DIGITS and other in _DIGITS:
+            return False
+    return tight(left) == tight(right)
 
 
 def words(text: str) -> list[str]:

@@ -205,7 +205,7 @@ def tokenize(text: str, letters_only: bool = False) -> list[Token]:
     """
     out: list[Token] = []
     _tokenize(text, 0, len(text), out, letters_only, False)
-    if any(token.text == "quad" for token in out):
+    if "quad" in text and any(token.text == "quad" for token in out):
         out = _separating(out)
     if len(out) > TOKENS_MAX:
         raise Unreadable("too many tokens")
@@ -280,6 +280,9 @@ def _tokenize(
         if tokens is not None:
             append(tokens[spaced])
             spaced = False
+            continue
+        if body == " ":
+            spaced = True
             continue
         first = body[0]
         if first in "0123456789" or (first == "." and body not in (".", "...")):

@@ -76,38 +76,56 @@ def negated(node: Node) -> Node:
 
 def symbols(node: Node) -> frozenset[str]:
     """The names of the free variables."""
+    if not node.args:
+        return frozenset((node.value,)) if node.op == "sym" else _NOTHING
     found: set[str] = set()
-    _collect(node, found, frozenset())
+    _collect(node, found, _NOTHING)
     return frozenset(found)
 
 
+_NOTHING: frozenset[str] = frozenset()
 BINDERS = frozenset(("sum", "prod", "int", "lim"))
 
 
 def _collect(node: Node, found: set[str], bound: frozenset[str]) -> None:
-    if node.op == "sym":
-        if node.value not in bound:
+    args = node.args
+    if not args:
+        if node.op == "sym" and node.value not in bound:
             found.add(node.value)
         return
-    if node.op in BINDERS and node.args and node.args[0].op == "sym":
-        for arg in node.args[1:-1]:
+    if node.op in BINDERS and args[0].op == "sym":
+        for arg in args[1:-1]:
             _collect(arg, found, bound)
-        _collect(node.args[-1], found, bound | {node.args[0].value})
+        _collect(args[-1], found, bound | {args[0].value})
         return
-    for arg in node.args:
-        if arg.args or arg.op == "sym":
+    for arg in args:
+        if arg.args:
             _collect(arg, found, bound)
+        elif arg.op == "sym" and arg.value not in bound:
+            found.add(arg.value)
 
 
 def operations(node: Node) -> frozenset[str]:
     """Every operation that occurs in the tree; a known function counts as "fn:name"."""
     found: set[str] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        found.add(f"fn:{top.value}" if top.op == "fn" else top.op)
-        stack.extend(top.args)
+    rest = [node]
+    for top in rest:  # The list grows while it is walked.
+        op = top.op
+        found.add(f"fn:{top.value}" if op == "fn" else op)
+        if top.args:
+            rest += top.args
     return frozenset(found)
+
+
+def holds(node: Node, op: str) -> bool:
+    """Whether an operation occurs in the tree."""
+    rest = [node]
+    for top in rest:
+        if top.op == op:
+            return True
+        if top.args:
+            rest += top.args
+    return False
 
 
 SERIES_WORK_MAX = 20_000

@@ -1088,7 +1088,7 @@ def test_the_caches_are_bounded():
     with MathGrader() as grader:
         for n in range(module.REFERENCES_CACHED + 50):
             grader.grade(MathTask(answer=str(n)), "\\boxed{1}")
-        assert len(grader._references) == module.REFERENCES_CACHED
+        assert module.REFERENCES_CACHED // 2 <= len(grader._references) <= module.REFERENCES_CACHED
         before = len(grader._pairs)
         grader.grade(MathTask(answer="1"), "\\boxed{" + "x+" * 800 + "x}")
         assert len(grader._pairs) == before
