@@ -2,7 +2,8 @@
 
 Theory of operation. A *chunk* is stored once under its id. A *delivery* is one attempt at (part of) a chunk: the id of
 the chunk alone for the first, `chunk-index-attempt` for an item given out again. rq's job id is the delivery, its only
-argument too.
+argument too. A worker of an older release than the chunk hands its delivery back under a new name (`…_1`, `…_2`),
+since rq forgets a job that ran.
 
     submit  one MULTI: the chunk, the delivery in `queued`, the rq job                       API
     take    one script: from `queued` to `leases` with an expiry by the store's own clock    worker
@@ -49,7 +50,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker_registration import clean_worker_registry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from app.chunk import QUEUES, Chunk, ItemResult, lane_of, lanes_of
+from app.chunk import QUEUES, Chunk, ItemResult, UnknownVersion, lane_of, lanes_of
 from app.errors import FAULT_CODES, QueueFull, StoreUnavailable
 from app.queue import OnResult, QueueState
 from app.settings import Settings
@@ -60,6 +61,9 @@ GRADE_CHUNK = "app.jobs.grade_chunk"
 
 CLOCK_GOOD_S = 10.0
 """Seconds for which the store's clock is followed by this host's."""
+
+HANDED_BACK_PAUSE_S = 0.25
+"""Seconds that a worker takes nothing after it handed back what it cannot read."""
 
 _SETTLED_TTL_S = 120
 """Seconds the record of a finished chunk stays, so that a worker that was only frozen finds that it is too late."""
@@ -78,11 +82,12 @@ _TAKE = (
     _NOW
     + """
 redis.call('ZREM', KEYS[1], ARGV[1])
+local size = redis.call('HGET', KEYS[5], ARGV[1])
 redis.call('HDEL', KEYS[5], ARGV[1])
 local body = redis.call('GET', KEYS[3])
 if not body then redis.call('ZREM', KEYS[2], ARGV[1]) return {now} end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-return {now, body, redis.call('HKEYS', KEYS[4])}
+return {now, body, redis.call('HKEYS', KEYS[4]), size or 1}
 """
 )
 _BEAT = (
@@ -289,8 +294,11 @@ def rq_queue(keys: Keys, lane: str, connection: Any) -> rq.Queue:
 
 
 def parse_delivery(delivery: str) -> tuple[str, int | None, int]:
-    """A delivery's chunk id, the one index it is about (None: all that is left) and its attempt, from 0."""
-    chunk_id, *rest = delivery.split("-")
+    """A delivery's chunk id, the one index it is about (None: all that is left) and its attempt, from 0.
+
+    How often it was handed back unread is no attempt.
+    """
+    chunk_id, *rest = delivery.partition("_")[0].split("-")
     return (chunk_id, int(rest[0]), int(rest[1])) if rest else (chunk_id, None, 0)
 
 
@@ -622,6 +630,7 @@ class WorkerDesk:
         self._settings, self._redis, self._queue, self._name, self._info = settings, connection, queue, name, info
         self._keys = Keys(settings.key_prefix)
         self._on_stuck = on_stuck
+        self._admit = connection.register_script(ADMIT)
         self._take = connection.register_script(_TAKE)
         self._beat = connection.register_script(_BEAT)
         self._put = connection.register_script(_PUT)
@@ -657,8 +666,9 @@ class WorkerDesk:
     def take(self, delivery: str) -> tuple[Chunk, list[int], int] | None:
         """See app.jobs.Desk.
 
-        Raises: RedisError when the store is gone; UnknownVersion for a newer release's chunk. Either way the lease
-            runs out and the delivery is given out again.
+        A newer release's chunk is handed back at once: some worker that can read it will have it.
+
+        Raises: RedisError when the store is gone; then the lease runs out and the delivery is given out again.
         """
         keys, lane, (chunk_id, only, _) = self._keys, lane_of(self._queue, delivery), parse_delivery(delivery)
         now, *rest = self._take(
@@ -673,7 +683,11 @@ class WorkerDesk:
         )
         if not rest:
             return None
-        chunk = Chunk.from_text(rest[0])
+        try:
+            chunk = Chunk.from_text(rest[0])
+        except UnknownVersion:
+            self._hand_back(delivery, lane, int(rest[2]))
+            return None
         finished = {int(index) for index in rest[1]}
         wanted = range(len(chunk.items)) if only is None else (only,)
         if chunk.job:
@@ -681,6 +695,17 @@ class WorkerDesk:
         # Last: what is held has its lease renewed, so nothing may fail between here and the work.
         self._held.add(delivery)
         return chunk, [index for index in wanted if index not in finished], int(now)
+
+    def _hand_back(self, delivery: str, lane: str, size: int) -> None:
+        """Put a delivery back behind the others, then pause, so that it is not this worker that has it again."""
+        name, _, times = delivery.partition("_")
+        again = f"{name}_{int(times or 0) + 1}"
+        _log.warning("handed_back", delivery=again, why="the chunk was written by another release")
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(self._keys.leases(lane), delivery)
+            enqueue(self._keys, self._redis, pipe, self._admit, lane, {again: size})
+            pipe.execute()
+        self._stopping.wait(HANDED_BACK_PAUSE_S)
 
     def wanted(self, chunk: Chunk) -> bool:
         """See app.jobs.Desk."""

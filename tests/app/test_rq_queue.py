@@ -259,17 +259,66 @@ def test_an_item_past_its_backstop_ends_its_worker(bench: Bench) -> None:
         desk.working_on(None)
 
 
-def test_another_releases_chunk_is_left_for_another_worker(bench: Bench) -> None:
-    """An older worker does not guess at a newer chunk; its lease runs out and it is given out again."""
-    bench.redis.set(bench.keys.chunk("c"), '{"v": 999, "items": []}')
-    with pytest.raises(ValueError, match="another release"):
-        bench.dead_desk().take("c")
+def test_another_releases_chunk_is_handed_back_at_once(bench: Bench) -> None:
+    """An older worker does not guess at a newer chunk, and does not wait for its lease either: another has it next.
+
+    No attempt is used up by that, however often it happens; and no trace of the deliveries stays.
+    """
+
+    async def scenario() -> None:
+        seen: Results = {}
+        async with bench.queue() as queue:
+            chunk = chunk_of(2)
+            await queue.submit("math", chunk, seen.__setitem__)
+            body = bench.redis.get(bench.keys.chunk(chunk.id))
+            assert body is not None
+            bench.redis.set(bench.keys.chunk(chunk.id), body.replace(b'"v":1', b'"v":999'), keepttl=True)
+            with bench.desk() as old:
+                for turn in range(1, bench.settings.deliveries_max + 3):
+                    delivery = bench.pop()
+                    assert delivery is not None
+                    assert old.take(delivery) is None
+                    assert bench.waiting() == [f"{chunk.id}_{turn}"]
+                    assert bench.redis.zcard(bench.keys.leases("math")) == 0
+                    assert (await queue.state())["math"].depth == 2
+            bench.redis.set(bench.keys.chunk(chunk.id), body, keepttl=True)
+            with bench.desk("new") as desk:
+                delivery = bench.pop()
+                assert delivery is not None
+                taken = desk.take(delivery)
+                assert taken is not None
+                assert taken[1] == [0, 1]
+                for index in taken[1]:
+                    desk.put(taken[0], index, graded(index))
+                desk.done(delivery, 2)
+                await until(lambda: len(seen) == 2)
+            assert {index: result.status for index, result in seen.items()} == {0: "graded", 1: "graded"}
+            assert bench.redis.zcard(bench.keys.queued("math")) == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_dies_with_what_was_handed_back_uses_up_one_attempt(bench: Bench) -> None:
+    """The delivery's name still tells its attempt."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            await queue.submit("math", chunk_of(1), lambda i, r: None)
+            chunk_id = bench.pop()
+            bench.redis.rpush(rq_queue(bench.keys, "math", bench.redis).key, f"{chunk_id}_3")
+            assert bench.dead_desk().take(f"{chunk_id}_3") is not None
+            bench.pop()
+            await until(lambda: bench.waiting() == [f"{chunk_id}-0-1"])
+
+    asyncio.run(scenario())
 
 
 def test_deliveries_are_read_back() -> None:
     """Chunk, index, attempt."""
     assert parse_delivery("abc") == ("abc", None, 0)
     assert parse_delivery("abc-3-2") == ("abc", 3, 2)
+    assert parse_delivery("abc_7") == ("abc", None, 0)
+    assert parse_delivery("abc-3-2_1") == ("abc", 3, 2)
 
 
 def test_redis_errors_are_what_we_think_they_are() -> None:
