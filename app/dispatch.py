@@ -2,14 +2,19 @@
 
 Items wait `linger_s` for company, so that hundreds of single-item requests share a few chunks; a batch that fills
 chunks by itself does not wait. Chunks shrink as workers grow in number, so that a batch spreads over all of them.
+
+Fairness: a large batch has only so many chunks in the queue as keep the workers busy (`CHUNKS_A_WORKER`); the next one
+follows when one is answered. A small request therefore waits behind a few chunks of each large one, not behind all of
+them, and large ones take turns.
 """
 
 import asyncio
 import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.cache import VerdictCache, key_of
 from app.chunk import QUEUES, Chunk, ChunkItem, ItemResult
@@ -22,6 +27,12 @@ RETRY_AFTER_S = (1.0, 60.0)
 
 SHARED_AGAIN_MAX = 3
 """Times that an item is placed again because the one it shared ran into its own, earlier deadline."""
+
+CHUNKS_A_WORKER = 2
+"""Chunks of one batch in the queue for each worker: one in hand, one that waits, so that no worker waits for us."""
+
+SEND_AGAIN_S = (0.1, 2.0)
+"""Seconds until a chunk is sent again that was refused after others of its batch were taken: at first, and at most."""
 
 PACE_WINDOW_S = 10.0
 """Seconds over which the pace of finished items is taken."""
@@ -59,10 +70,16 @@ class Dispatcher:
         self._gathering: dict[str, list[_Waiting]] = {name: [] for name in QUEUES}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._under_way = dict.fromkeys(QUEUES, 0)
+        self._held = dict.fromkeys(QUEUES, 0)
         self._bytes_under_way = 0
         self._pace_since, self._pace_done = time.monotonic(), 0
         self._left: dict[str, int] = {}  # Items of a chunk that somebody still waits for.
-        self._sending: set[asyncio.Task[None]] = set()
+        self._settled: dict[str, asyncio.Event] = {}  # Of each chunk: all results are there, or nobody waits.
+        self._sending: set[asyncio.Task[object]] = set()
+
+    def held(self, queue: str) -> int:
+        """Items of large batches whose turn in a queue has not come; nobody else sees them waiting."""
+        return self._held[queue]
 
     @property
     def under_way(self) -> int:
@@ -166,6 +183,8 @@ class Dispatcher:
         else:
             del self._left[one.chunk_id]
             self._queue.forget(one.chunk_id)
+            if settled := self._settled.get(one.chunk_id):
+                settled.set()
 
     def _gather(self, name: str) -> None:
         if not self._gathering[name]:
@@ -184,38 +203,96 @@ class Dispatcher:
             timer.cancel()
         gathered = [one for one in self._gathering[name] if not one.result.done()]
         self._gathering[name] = []
-        # Two chunks a worker, so that the last ones to finish do not leave the others idle for long.
-        shares = 2 * self._queue.workers(name)
+        # As many chunks as a batch may have in the queue at once, so that the last ones to finish do not leave workers
+        # idle for long.
+        shares = CHUNKS_A_WORKER * self._queue.workers(name)
         size = min(max(math.ceil(len(gathered) / shares), 1), self._chunk_items_max(name))
-        for start in range(0, len(gathered), size):
-            members = gathered[start : start + size]
-            chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one in members))
-            # Before the sending begins, so that whoever leaves until then is seen to have left.
-            self._left[chunk.id] = len(members)
-            for one in members:
-                one.chunk_id = chunk.id
-            task = asyncio.create_task(self._send(name, chunk, members))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+        burst = [gathered[start : start + size] for start in range(0, len(gathered), size)]
+        if len(burst) <= shares:
+            for members in burst:
+                # Packed before the sending begins, so that whoever leaves until then is seen to have left.
+                self._in_background(self._send(name, self._pack(members), members))
+        else:
+            self._in_background(self._send_in_turn(name, burst))
 
-    async def _send(self, name: str, chunk: Chunk, members: list[_Waiting]) -> None:
+    def _pack(self, members: Sequence[_Waiting]) -> Chunk:
+        chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one in members))
+        self._left[chunk.id] = len(members)
+        for one in members:
+            one.chunk_id = chunk.id
+        return chunk
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_in_turn(self, name: str, burst: list[list[_Waiting]]) -> None:
+        """Send many chunks, a bounded number of them at a time."""
+        waiting = iter(burst)
+        taken = False  # The queue has accepted one: from then on the batch is under way, and is not refused any more.
+        self._held[name] += sum(len(members) for members in burst)
+
+        async def send(members: list[_Waiting]) -> None:
+            nonlocal taken
+            pause_s, longest_s = SEND_AGAIN_S
+            while members := [one for one in members if not one.result.done()]:
+                # Under a new name each time: of one that seemed refused, results may have come that nobody heard.
+                chunk, final = self._pack(members), not taken
+                settled = self._settled[chunk.id] = asyncio.Event()
+                try:
+                    if await self._send(name, chunk, members, final=final):
+                        taken = True
+                        await settled.wait()
+                        return
+                finally:
+                    del self._settled[chunk.id]
+                if final:
+                    return
+                self._left.pop(chunk.id, None)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, longest_s)
+
+        async def send_one_after_the_other() -> None:
+            for members in waiting:
+                self._held[name] -= len(members)
+                await send(members)
+
+        await asyncio.gather(*(send_one_after_the_other() for _ in range(CHUNKS_A_WORKER * self._queue.workers(name))))
+
+    async def _send(self, name: str, chunk: Chunk, members: list[_Waiting], *, final: bool = True) -> bool:
+        """Hand a chunk to the queue.
+
+        Args: final: a refusal is its items' end, and their callers are told.
+        Returns: whether the queue took it, or nobody wants it any more.
+        """
+        to_come = len(members)
+
         def on_result(index: int, result: ItemResult) -> None:
+            nonlocal to_come
             one = members[index]
             self._cache.put(one.key, result)
             self._one_done()
             if not one.result.done():
                 one.result.set_result(result)
+            to_come -= 1
+            if not to_come and (settled := self._settled.get(chunk.id)):
+                settled.set()
 
         if chunk.id not in self._left:
-            return
+            return True
+        taken = True
         try:
             await self._queue.submit(name, chunk, on_result)
         except ServiceFault as fault:
-            for one in members:
-                if not one.result.done():
-                    one.result.set_exception(fault)
+            taken = False
+            if final:
+                for one in members:
+                    if not one.result.done():
+                        one.result.set_exception(fault)
         if chunk.id not in self._left:
             self._queue.forget(chunk.id)  # The last caller left while it was being sent.
+        return taken
 
 
 Place = ItemResult | tuple[_Waiting, bool]

@@ -23,7 +23,7 @@ import re
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,8 +47,8 @@ _log = structlog.get_logger()
 
 _JOB_ID = re.compile("[0-9a-f]{32}")
 
-MOVED_TOGETHER = 256
-"""Chunks put into a queue in one MULTI."""
+MOVED_TOGETHER = 16
+"""Chunks of one job put into a queue in one MULTI, before it is another job's turn."""
 
 RECEIVING_TTL_S = 20
 """Seconds after which a job whose process died while its input arrived, and its key, are forgotten. A client that
@@ -57,8 +57,12 @@ sends the job again is told to wait until then."""
 REMEMBERED_S = 86_400
 """Seconds that an expired job is still known to have been one."""
 
-LANE_CHUNKS_MAX = 2048
-"""Chunks of jobs waiting in one lane; more stay staged, so that the lane's bookkeeping stays small."""
+LANE_CHUNKS = 128
+"""Chunks of jobs waiting in one lane, or `LANE_CHUNKS_A_WORKER` for each worker where that is more; the others stay
+staged, so that a new job waits behind these and not behind all of an older, larger one."""
+
+LANE_CHUNKS_A_WORKER = 32
+"""Enough for the time between two looks of the tender."""
 
 JOB_LANES = tuple(lanes_of(queue)[1] for queue in QUEUES)
 
@@ -310,6 +314,7 @@ class Ledger:
         self._changed: dict[str, set[asyncio.Event]] = {}
         self._stopping = threading.Event()
         self._tend_now = threading.Event()
+        self._last_moved: dict[str, str] = {}  # Lane to the job whose turn it was last.
         self._tender = threading.Thread(target=self._tend_for_ever, name="tender", daemon=True)
         self._listener: asyncio.Task[None] | None = None
 
@@ -528,38 +533,57 @@ class Ledger:
             self._tend_now.wait(1.0)
             self._tend_now.clear()
             try:
-                for name in self.redis.smembers(self.open_jobs):
+                accepted = []
+                for job_id in sorted(name.decode() for name in self.redis.smembers(self.open_jobs)):
                     if self._stopping.is_set():
                         return
-                    self._tend(name.decode())
+                    if self._tend(job_id):
+                        accepted.append(self.keys.job(job_id))
+                for lane in JOB_LANES:
+                    self._fill(lane, accepted)
             except RedisError as error:
                 _log.warning("tender_lost_store", error=type(error).__name__)
             except Exception:  # noqa: BLE001  A tender that died would strand jobs; it logs and goes on.
                 _log.exception("tender_bug")
 
-    def _tend(self, job_id: str) -> None:
+    def _tend(self, job_id: str) -> bool:
+        """Look after one job. Returns: whether chunks of it may be put into a lane."""
         job = self.keys.job(job_id)
         state, touched = self.redis.hmget(job, "state", "touched_ms")
         if state == b"receiving":
             if self.now_ms() - int(touched) > 1000 * RECEIVING_TTL_S:
                 _log.warning("dropped_unfinished_input", job=job_id)
                 self.drop(job_id)
-            return
-        for lane in JOB_LANES:
-            while self._move_some(job, lane):
-                pass
+            return False
         counted = self._count(job_id, job)
         if not counted and (state is None or state.decode() in ENDED):
             self.redis.srem(self.open_jobs, job_id)
+            return False
+        return True
 
-    def _move_some(self, job: str, lane: str) -> bool:
-        """Put some staged chunks into their lane, at once or not at all; False when none is left, or room for none."""
+    def _fill(self, lane: str, jobs: Sequence[str]) -> None:
+        """Put staged chunks into a lane until it has enough, of each job some in turn; begins behind the last one."""
+        last = self._last_moved.get(lane, "")
+        turns = deque(sorted(jobs, key=lambda job: (job <= last, job)))
+        queue = next(queue for queue in QUEUES if lane in lanes_of(queue))
+        enough = max(LANE_CHUNKS, LANE_CHUNKS_A_WORKER * self.redis.zcard(self.keys.workers(queue)))
+        while turns and not self._stopping.is_set():
+            room = enough - self.redis.zcard(self.keys.queued(lane))
+            if room <= 0:
+                return
+            job = turns.popleft()
+            if self._move_some(job, lane, min(room, MOVED_TOGETHER)):
+                self._last_moved[lane] = job
+                turns.append(job)
+
+    def _move_some(self, job: str, lane: str, count: int) -> bool:
+        """Put some staged chunks into their lane, at once or not at all; False when none was there."""
         staged = _staged(job, lane)
         with self.redis.pipeline(transaction=True) as pipe:
             try:
                 pipe.watch(staged)
-                found = pipe.lrange(staged, 0, MOVED_TOGETHER - 1)
-                if not found or self.redis.zcard(self.keys.queued(lane)) >= LANE_CHUNKS_MAX:
+                found = pipe.lrange(staged, 0, count - 1)
+                if not found:
                     return False
                 pipe.multi()
                 pipe.ltrim(staged, len(found), -1)

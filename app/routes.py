@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -182,7 +183,10 @@ async def metrics(request: Request) -> Response:
     """The series of docs/metrics.md."""
     rooms = services(request)
     try:
-        states = await rooms.queue.state()
+        states = {
+            name: replace(state, depth=state.depth + rooms.dispatcher.held(name))
+            for name, state in (await rooms.queue.state()).items()
+        }
     except StoreUnavailable:
         states = {}  # What this process counted is still worth scraping.
     return Response(rooms.metrics.render(states), headers={"Content-Type": CONTENT_TYPE})

@@ -274,6 +274,56 @@ def test_a_refusal_of_the_queue_reaches_every_caller() -> None:
     asyncio.run(scenario())
 
 
+class FlakyQueue(MemoryQueue):
+    """A queue that accepts the first two chunks, then refuses three times, then accepts."""
+
+    asked = 0
+
+    async def submit(self, queue: str, chunk: Chunk, on_result: OnResult) -> None:
+        """Accept or refuse."""
+        self.asked += 1
+        if 2 < self.asked < 6:
+            raise StoreUnavailable("away", retry_after_s=1)
+        await super().submit(queue, chunk, on_result)
+
+
+def test_a_batch_under_way_outlasts_an_absence_of_the_store() -> None:
+    """Once part of it was accepted the rest is sent until the queue takes it, each item answered once."""
+
+    async def scenario() -> None:
+        grader = Grader()
+        queue = FlakyQueue(grader)
+        dispatcher = Dispatcher(queue, Settings(math_chunk_items_max=4))
+        results = await dispatcher.grade([("math", item(str(n))) for n in range(40)], 20)
+        assert answers(results) == [str(n) for n in range(40)]
+        assert set(grader.asked.values()) == {1}
+        assert queue.asked == 13
+        assert (dispatcher.under_way, dispatcher.held("math")) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_that_nobody_waits_for_any_more_is_not_sent_to_its_end() -> None:
+    """Its chunks that wait for their turn are dropped, and counted as held no longer."""
+    release = threading.Event()
+
+    def judge(text: str) -> ItemResult:
+        release.wait(10)
+        return graded(text)
+
+    async def scenario() -> None:
+        grader = Grader(judge)
+        dispatcher = Dispatcher(MemoryQueue(grader), Settings(math_chunk_items_max=4))
+        results = await dispatcher.grade([("math", item(str(n))) for n in range(40)], 0.3)
+        assert {result.status for result in results} == {"error"}
+        release.set()
+        await asyncio.sleep(0.2)
+        assert (dispatcher.under_way, dispatcher.held("math")) == (0, 0)
+        assert len(grader.chunks) <= 2
+
+    asyncio.run(scenario())
+
+
 def test_a_caller_that_goes_away_takes_nothing_from_the_others() -> None:
     """Cancelled while sharing an item: the other one gets it."""
     release = threading.Event()

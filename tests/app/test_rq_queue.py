@@ -12,6 +12,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from app.chunk import Chunk, ChunkItem, ItemResult
+from app.dispatch import CHUNKS_A_WORKER, Dispatcher
 from app.errors import StoreUnavailable
 from app.rq_queue import GRADE_CHUNK, GradeJob, Keys, RqQueue, WorkerDesk, connect, parse_delivery, rq_queue
 from app.settings import Settings
@@ -309,6 +310,74 @@ def test_a_worker_that_dies_with_what_was_handed_back_uses_up_one_attempt(bench:
             assert bench.dead_desk().take(f"{chunk_id}_3") is not None
             bench.pop()
             await until(lambda: bench.waiting() == [f"{chunk_id}-0-1"])
+
+    asyncio.run(scenario())
+
+
+def drain(bench: Bench, desk: WorkerDesk) -> list[list[str]]:
+    """What a worker gets until nothing waits: each delivery's completions, answered at once."""
+    got = []
+    while delivery := bench.pop():
+        taken = desk.take(delivery)
+        assert taken is not None
+        chunk, indices, _ = taken
+        got.append([chunk.items[index].completion for index in indices])
+        for index in indices:
+            desk.put(chunk, index, graded(index))
+        desk.done(delivery, len(chunk.items))
+    return got
+
+
+def batch_of(name: str, count: int) -> list[tuple[str, ChunkItem]]:
+    """Items that tell whose they are."""
+    return [("math", ChunkItem(completion=f"{name}{index}")) for index in range(count)]
+
+
+def test_a_small_request_waits_behind_few_chunks_of_a_large_one(bench: Bench) -> None:
+    """4,096 items are 64 chunks, of which two are before it for each worker, not all."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            dispatcher = Dispatcher(queue, bench.settings)
+            large = asyncio.create_task(dispatcher.grade(batch_of("large", 4096), 60))
+            await until(lambda: len(bench.waiting()) == CHUNKS_A_WORKER)
+            assert dispatcher.held("math") == 4096 - CHUNKS_A_WORKER * 64
+            small = asyncio.create_task(dispatcher.grade(batch_of("small", 1), 60))
+            await until(lambda: len(bench.waiting()) == CHUNKS_A_WORKER + 1)
+            order: list[list[str]] = []
+            with bench.desk() as desk:
+                while not large.done():
+                    order += await asyncio.to_thread(drain, bench, desk)
+                    await asyncio.sleep(0.001)
+            assert order.index(["small0"]) <= CHUNKS_A_WORKER
+            assert [result.status for result in await small] == ["graded"]
+            assert sorted(text for texts in order for text in texts) == sorted(
+                ["small0", *(f"large{n}" for n in range(4096))]
+            )
+            assert {result.status for result in await large} == {"graded"}
+
+    asyncio.run(scenario())
+
+
+def test_large_requests_take_turns(bench: Bench) -> None:
+    """Neither has to wait for the other's end."""
+
+    async def scenario() -> None:
+        async with bench.queue() as queue:
+            dispatcher = Dispatcher(queue, bench.settings)
+            first = asyncio.create_task(dispatcher.grade(batch_of("a", 1280), 60))
+            await until(lambda: len(bench.waiting()) == CHUNKS_A_WORKER)
+            second = asyncio.create_task(dispatcher.grade(batch_of("b", 1280), 60))
+            await until(lambda: len(bench.waiting()) == 2 * CHUNKS_A_WORKER)
+            order: list[list[str]] = []
+            with bench.desk() as desk:
+                while not (first.done() and second.done()):
+                    order += await asyncio.to_thread(drain, bench, desk)
+                    await asyncio.sleep(0.001)
+            names = "".join(texts[0][0] for texts in order)
+            assert len(names) == 40
+            for middle in range(10, 40, 10):  # At every point both have had about as much.
+                assert abs(names[:middle].count("a") - names[:middle].count("b")) <= 2 * CHUNKS_A_WORKER
 
     asyncio.run(scenario())
 
