@@ -1,6 +1,7 @@
 """A second Docker Engine of a test's own, to be stopped, killed and started again, and a small image of a jail for it.
 
-Needs root, as every engine does. It has no network of its own making, so that the host's is left as it is.
+Needs root, as every engine does. It lives in a network namespace of its own: an engine told to have no bridge removes
+the one of that name, which is another engine's.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ def reason_to_skip() -> str:
     """Why there can be none here; "" when there can."""
     if os.getuid() != 0:
         return "only root can start an engine"
-    missing = [program for program in ("dockerd", "docker") if shutil.which(program) is None]
+    missing = [program for program in ("dockerd", "docker", "unshare") if shutil.which(program) is None]
     return f"{' and '.join(missing)} not installed" if missing else ""
 
 
@@ -50,7 +51,7 @@ class OwnEngine:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "dockerd",
+                    *("unshare", "--net", "--", "dockerd"),
                     *("--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"),
                     *("--pidfile", f"{self.folder}/docker.pid", "--host", self.url),
                     *("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
