@@ -1,41 +1,63 @@
 """A rational function's value at a random point of a finite field: two different functions agree there with a
-probability below their degree over 2^61, so two points in two fields settle equality for good, and at once.
+probability below their degree over 2^88, so one point settles equality for good, and at once.
 
-Nothing grows: every number stays below 2^61 whatever the expression. Not covered: roots, logarithms, trigonometric
+The field and the point are drawn when the process starts and told to nobody. Were they known, x and x plus the prime
+would be equal here, and so would be x^2 and x^2 plus anything that is zero at the point. No verdict on an answer that
+was written without that knowledge depends on the draw.
+
+Nothing grows: every number stays below 2^89 whatever the expression. Not covered: roots, logarithms, trigonometric
 functions, exponents that are not integers (balls.py).
 
 Source: the Schwartz-Zippel lemma; the idea of testing symbolic equality so is as old as computer algebra.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import lru_cache
+
+from flint import fmpz
 
 from graders.math.exact import Undefined
 from graders.math.tree import Node, series_allowed
 
-PRIMES = (2**61 - 1, 2**61 - 31)
 TERMS_MAX = 400
 EXPONENT_BITS_MAX = 4096
+_SECRET = os.urandom(16)
+
+
+def _drawn_prime() -> int:
+    candidate = 2**88 | int.from_bytes(os.urandom(11)) | 1
+    while not fmpz(candidate).is_prime():
+        candidate += 2
+    return candidate
+
+
+_PRIME = _drawn_prime()
 
 
 class NotRationalFunction(Exception):
     """The expression is outside of what a field can evaluate."""
 
 
+def _drawn(what: str) -> int:
+    """A number of 128 bits that belongs to a text: the same throughout this process."""
+    return int.from_bytes(hashlib.blake2b(what.encode(), digest_size=16, key=_SECRET).digest())
+
+
 @lru_cache(maxsize=4096)
-def coordinate(name: str, point: int, prime: int) -> int:
-    """The value of a variable at a point: arbitrary, but the same in every process and run."""
-    digest = hashlib.blake2b(f"{point}:{name}".encode(), digest_size=16).digest()
-    return int.from_bytes(digest) % prime
+def coordinate(name: str, point: int) -> int:
+    """The value of a variable at a point."""
+    return _drawn(f"{point}:{name}") % _PRIME
 
 
-def _unknown(name: str, args: tuple[int, ...], point: int, prime: int) -> int:
-    digest = hashlib.blake2b(f"{point}:{name}:{args}".encode(), digest_size=16).digest()
-    return int.from_bytes(digest) % prime
+@lru_cache(maxsize=4096)
+def integer(name: str, point: int, low: int, high: int) -> int:
+    """An integer from a range, for a variable that stands in an exponent or under a factorial."""
+    return low + _drawn(f"{point}#{name}") % (high - low + 1)
 
 
-def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> int:
+def evaluate(node: Node, point: int, bound: Mapping[str, int]) -> int:
     """The value at a point, variables in `bound` taken from there.
 
     Raises:
@@ -46,46 +68,42 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
     if op == "num":
         number = node.value
         if number.q == 1:
-            return int(number.p) % prime
-        return int(number.p) * _inverse(int(number.q), prime) % prime
+            return int(number.p) % _PRIME
+        return int(number.p) * _inverse(int(number.q)) % _PRIME
     if op == "sym":
         if bound:
             found = bound.get(node.value)
             if found is not None:
-                return found % prime
-        return coordinate(node.value, point, prime)
+                return found % _PRIME
+        return coordinate(node.value, point)
     if op == "add":
         total = 0
         for arg in node.args:
-            total += evaluate(arg, point, prime, bound)
-        return total % prime
+            total += evaluate(arg, point, bound)
+        return total % _PRIME
     if op == "mul":
-        product = evaluate(node.args[0], point, prime, bound)
+        product = evaluate(node.args[0], point, bound)
         for arg in node.args[1:]:
-            product = product * evaluate(arg, point, prime, bound) % prime
+            product = product * evaluate(arg, point, bound) % _PRIME
         return product
     if op == "div":
-        return (
-            evaluate(node.args[0], point, prime, bound)
-            * _inverse(evaluate(node.args[1], point, prime, bound), prime)
-            % prime
-        )
+        return evaluate(node.args[0], point, bound) * _inverse(evaluate(node.args[1], point, bound)) % _PRIME
     if op == "pow":
         exponent = _integer(node.args[1], bound)
-        base = evaluate(node.args[0], point, prime, bound)
+        base = evaluate(node.args[0], point, bound)
         if exponent < 0:
-            return pow(_inverse(base, prime), -exponent, prime)
+            return pow(_inverse(base), -exponent, _PRIME)
         if exponent == 0 and base == 0:
             raise Undefined
-        return pow(base, exponent, prime)
+        return pow(base, exponent, _PRIME)
     if op in ("dec", "rep"):
         number = node.value[0]
-        return int(number.p) * _inverse(int(number.q), prime) % prime
+        return int(number.p) * _inverse(int(number.q)) % _PRIME
     if op == "pct":
-        return evaluate(node.args[0], point, prime, bound) * _inverse(100, prime) % prime
+        return evaluate(node.args[0], point, bound) * _inverse(100) % _PRIME
     if op == "app":
-        args = tuple(evaluate(arg, point, prime, bound) for arg in node.args)
-        return _unknown(node.value, args, point, prime)
+        args = tuple(evaluate(arg, point, bound) for arg in node.args)
+        return _drawn(f"{point}:{node.value}:{args}") % _PRIME
     if op in ("sum", "prod"):
         variable, low, high, body = node.args
         first, last = _integer(low, bound), _integer(high, bound)
@@ -95,8 +113,8 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
         total = 0 if op == "sum" else 1
         for n in range(first, last + 1):
             inner[variable.value] = n
-            term = evaluate(body, point, prime, inner)
-            total = (total + term if op == "sum" else total * term) % prime
+            term = evaluate(body, point, inner)
+            total = (total + term if op == "sum" else total * term) % _PRIME
         return total
     if op == "fact":
         n = _integer(node.args[0], bound)
@@ -104,17 +122,17 @@ def evaluate(node: Node, point: int, prime: int, bound: Mapping[str, int]) -> in
             raise NotRationalFunction
         product = 1
         for factor in range(2, n + 1):
-            product = product * factor % prime
+            product = product * factor % _PRIME
         return product
     if op == "binom":
-        return _binomial(node, bound, prime)
+        return _binomial(node, bound)
     raise NotRationalFunction
 
 
-def _inverse(number: int, prime: int) -> int:
-    if number % prime == 0:
+def _inverse(number: int) -> int:
+    if number % _PRIME == 0:
         raise Undefined
-    return pow(number, -1, prime)
+    return pow(number, -1, _PRIME)
 
 
 def _integer(node: Node, bound: Mapping[str, int]) -> int:
@@ -152,7 +170,7 @@ def _small(number: int) -> int:
     return number
 
 
-def _binomial(node: Node, bound: Mapping[str, int], prime: int) -> int:
+def _binomial(node: Node, bound: Mapping[str, int]) -> int:
     n, k = _integer(node.args[0], bound), _integer(node.args[1], bound)
     if not 0 <= n <= TERMS_MAX:
         raise NotRationalFunction
@@ -160,6 +178,6 @@ def _binomial(node: Node, bound: Mapping[str, int], prime: int) -> int:
         return 0
     top = bottom = 1
     for i in range(1, k + 1):
-        top = top * (n - k + i) % prime
-        bottom = bottom * i % prime
-    return top * _inverse(bottom, prime) % prime
+        top = top * (n - k + i) % _PRIME
+        bottom = bottom * i % _PRIME
+    return top * _inverse(bottom) % _PRIME

@@ -7,7 +7,7 @@ Each rung answers True, False, or None for "cannot tell", and the first that can
     rational     both are exact rational numbers
     constant     numbers enclosed in balls: disjoint balls prove a difference; equality is proved by a root separation
                  bound where both are algebraic ("algebraic"), else accepted at 1,024 bits ("numeric")
-    field        rational functions at random points of two finite fields (also at integer points, where variables
+    field        rational functions at a secret point of a secret finite field (also at integer points, where variables
                  stand in exponents or bounds)
     sampled      any other function at 6 to 16 points as balls: one disjoint pair proves a difference ("sampled")
     canonical    the trees are the same up to the order of sums and products
@@ -267,36 +267,53 @@ def _bfmss(node: Node, radicals: dict[Node, int]) -> tuple[float, float]:
 
 def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
     try:
-        agreed = 0
-        for point in range(4):
-            prime = field.PRIMES[point % 2]
+        for point in range(_TRIES):
             try:
-                if field.evaluate(gold, point, prime, {}) != field.evaluate(answer, point, prime, {}):
-                    return False
+                return field.evaluate(gold, point, {}) == field.evaluate(answer, point, {})
             except Undefined:
                 continue
-            agreed += 1
-            if agreed == 2:
-                return True
         return None
     except field.NotRationalFunction:
         pass
     integers = sorted(_in_integer_places(gold, False) | _in_integer_places(answer, False))
     if not integers or len(integers) > 6:
         return None
+    decided = _at_integers(gold, answer, integers, large=True)
+    return _at_integers(gold, answer, integers, large=False) if decided is None else decided
+
+
+_TRIES = 3  # At the first a division by zero is as good as impossible, unless something is divided by zero everywhere.
+_ROUNDS = 10
+_FEW_AGREE = 6
+# A multiple of all small numbers: adding it to an exponent changes its size, but not where it stands in a period.
+_PERIODS = 5040
+
+
+def _at_integers(gold: Node, answer: Node, integers: list[str], large: bool) -> bool | None:
+    """Equality at integer points, for variables that stand in exponents, under factorials or in bounds of sums.
+
+    The values run through the small residues, so that (-1)^n shows both its signs. Large ones cannot be guessed;
+    where they are out of bounds (n! is multiplied out), the small ones themselves are taken, and then larger ones that
+    cannot be guessed either.
+    """
     agreed = 0
-    for point in range(10):
+    for point in range(_ROUNDS if large else _ROUNDS + 3):
         bound = {name: 2 + (point * (i + 1) + 5 * (len(integers) - i)) % 13 for i, name in enumerate(integers)}
+        for name in integers:
+            if large:
+                bound[name] += _PERIODS * field.integer(name, point, 2**30, 2**31)
+            elif point >= _ROUNDS:
+                bound[name] = field.integer(name, point, 15, 150)
         try:
-            prime = field.PRIMES[point % 2]
-            if field.evaluate(gold, point, prime, bound) != field.evaluate(answer, point, prime, bound):
+            if field.evaluate(gold, point, bound) != field.evaluate(answer, point, bound):
                 return False
             agreed += 1
         except Undefined:
             continue
         except field.NotRationalFunction:
-            continue
-    return True if agreed >= 6 else None
+            if large and not agreed:
+                return None
+    return True if agreed >= _FEW_AGREE else None
 
 
 def _in_integer_places(node: Node, inside: bool) -> frozenset[str]:

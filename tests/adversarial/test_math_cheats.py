@@ -89,6 +89,13 @@ CHEATS = [
     ("itself times one", "own", "2026-11-24", "42", r"\boxed{42x/x + y - y + 1}"),
     ("rounding to nothing", "own", "2026-11-24", "0.5", r"\boxed{0.46}"),
     ("percent for all", "own", "2026-11-24", "0.42", r"\boxed{42}"),
+    # Were the finite field or the points in it known, these would be equal there to what they are not.
+    ("the primes of a known field", "own", "2026-11-27", "x+1", f"\\boxed{{x+1+{2**61 - 1}*{2**61 - 31}}}"),
+    ("primes as powers", "own", "2026-11-27", "x+1", r"\boxed{x+1+(2^{61}-1)(2^{61}-31)(2^{31}-1)(2^{89}-1)}"),
+    ("zero at each small integer", "own", "2026-11-27", "2^n",
+     "\\boxed{2^n+" + "".join(f"(n-{k})" for k in range(30)) + "}"),
+    ("zero at each small integer, beside a factorial", "own", "2026-11-27", "n!",
+     "\\boxed{n!+" + "".join(f"(n-{k})" for k in range(15)) + "}"),
     ("a unit that turns it right", "own", "2026-11-24", r"1\text{ km}", r"\boxed{1000\text{ cm}}"),
 ]  # fmt: skip
 
