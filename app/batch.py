@@ -104,6 +104,7 @@ def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: 
         prompt=item.prompt_text,
         task=task_json(item.task) if recipe.judges and item.task is not None else None,
         components=tuple((spec.name, spec.params) for spec in recipe.specs),
+        tokens=item.completion_tokens,
         deadline_ms=deadline_ms,
         explain=explain,
     )

@@ -22,7 +22,7 @@ _MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "compile_error
 def key_of(item: ChunkItem) -> tuple[bytes, int]:
     """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes."""
     # Keys stay in the order they were sent: a program can see the order of an argument's keys.
-    seen = [item.completion, item.prompt, item.task, item.components, item.explain]
+    seen = [item.completion, item.prompt, item.task, item.components, item.tokens, item.explain]
     text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)

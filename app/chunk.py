@@ -12,8 +12,14 @@ from typing import Any, Literal
 from app.errors import ItemFault
 from graders.verdict import JsonValue, TestOutcome, Verdict
 
-VERSION = 1
-"""Raised whenever an older worker would misread a chunk; such a worker hands the chunk back."""
+VERSION = 2
+"""Raised whenever an older worker would misread a chunk; such a worker hands the chunk back. 2: ChunkItem.tokens."""
+
+READABLE = (1, VERSION)
+"""Versions of chunks that this release reads: what an older one did not send has a default here."""
+
+RESULT_VERSION = 1
+"""Raised whenever an older API process would misread a result."""
 
 QUEUES = ("math", "code")
 """The closed list of queues; choice and plain format items go to "math"."""
@@ -47,6 +53,7 @@ class ChunkItem:
         completion, prompt: texts.
         task: the task's JSON (app.schemas.task_json), or None when no component needs a verdict.
         components: (name, parameters) of each component to score.
+        tokens: how many the completion has, when the request says so.
         deadline_ms: by the store's clock; past it the item is not begun. None: no deadline.
         explain: send the verdict's details up as well.
     """
@@ -55,6 +62,7 @@ class ChunkItem:
     prompt: str = ""
     task: Mapping[str, Any] | None = None
     components: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    tokens: int | None = None
     deadline_ms: int | None = None
     explain: bool = False
 
@@ -85,7 +93,7 @@ class Chunk:
         Raises: UnknownVersion; ValueError or TypeError if it is none of ours.
         """
         value = json.loads(text)
-        if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+        if not isinstance(value, dict) or value.pop("v", None) not in READABLE:
             raise UnknownVersion("the chunk was written by another release")
         items = tuple(
             ChunkItem(**item | {"components": tuple((name, params) for name, params in item["components"])})
@@ -127,7 +135,7 @@ class ItemResult:
 
     def to_text(self) -> str:
         """The result as JSON."""
-        return json.dumps({"v": VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
+        return json.dumps({"v": RESULT_VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> "ItemResult":
@@ -136,7 +144,7 @@ class ItemResult:
         Raises: UnknownVersion.
         """
         value = json.loads(text)
-        if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+        if not isinstance(value, dict) or value.pop("v", None) != RESULT_VERSION:
             raise UnknownVersion("the result was written by another release")
         if value["fault"] is not None:
             value["fault"] = ItemFault(**value["fault"])

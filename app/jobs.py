@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from app.chunk import Chunk, ChunkItem, ItemResult, verdict_json
-from app.schemas import RewardSpec, check_params, task_from_json
+from app.schemas import check_params, task_from_json
 from graders.components import COMPONENTS, Item
 from graders.errors import GraderFault, TaskInvalid
 from graders.registry import Registry
@@ -42,10 +42,9 @@ def grade_item(registry: Registry, item: ChunkItem, *, queue_s: float = 0.0) -> 
 def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
     try:
         verdict = _judge(registry, item) if item.task is not None else None
-        view = Item(item.completion, verdict)
+        view = Item(item.completion, verdict, item.prompt, item.tokens)
         scores = {
-            name: COMPONENTS[name].score(view, check_params(RewardSpec(name=name, params=dict(params)), name))
-            for name, params in item.components
+            name: COMPONENTS[name].score(view, check_params(name, params, name)) for name, params in item.components
         }
         report = None if verdict is None else verdict_json(verdict, explain=item.explain)
         return ItemResult("graded", scores, report)

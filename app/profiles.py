@@ -10,8 +10,17 @@ from graders.components import COMPONENTS
 PROFILES: dict[str, tuple[RewardSpec, ...]] = {
     "accuracy": (RewardSpec(name="accuracy"),),
     "r1-zero": (RewardSpec(name="accuracy"), RewardSpec(name="format")),
+    "r1": (RewardSpec(name="accuracy"), RewardSpec(name="format"), RewardSpec(name="language")),
+    "r1-general": (RewardSpec(name="preference"), RewardSpec(name="format"), RewardSpec(name="language")),
+    "dapo": (RewardSpec(name="accuracy", params={"values": "signed"}), RewardSpec(name="soft_overlong")),
+    "open-r1": (
+        RewardSpec(name="accuracy"),
+        RewardSpec(name="format", params={"style": "open-r1"}),
+        RewardSpec(name="tag_count"),
+    ),
+    "trl-think": (RewardSpec(name="accuracy"), RewardSpec(name="format", params={"style": "trl-think"})),
 }
-"""Built-in recipes by name. r1-zero: accuracy and format with equal weights (arXiv 2501.12948, section 2.2.2)."""
+"""Built-in recipes by name; docs/rewards.md says where each is from."""
 
 DEFAULT = "accuracy"
 
@@ -50,10 +59,25 @@ def recipes_of(batch: Batch) -> list[Recipe]:
         else:
             common = common or _common(batch)
             recipe = common
-        if recipe.judges and item.task is None:
-            raise _refuse(f"{path}.task", "needed by the component accuracy")
+        _check_item(item, recipe, path)
         recipes.append(recipe)
     return recipes
+
+
+def _check_item(item: Item, recipe: Recipe, path: str) -> None:
+    """Refuse an item that lacks what its recipe looks at."""
+    for spec in recipe.specs:
+        component = COMPONENTS[spec.name]
+        if component.judges and item.task is None:
+            raise _refuse(f"{path}.task", f"needed by the component {spec.name}")
+        if component.kind is not None and item.task is not None and item.task.kind != component.kind:
+            raise _refuse(f"{path}.task.kind", f"the component {spec.name} needs a task of kind {component.kind}")
+        if item.completion_tokens is None:
+            params = check_params(spec.name, spec.params, path)
+            if getattr(params, "unit", "") == "tokens" and not (
+                component.settled is not None and component.settled(item.completion_text, params)
+            ):
+                raise _refuse(f"{path}.completion_tokens", f"needed by the component {spec.name}, which counts tokens")
 
 
 def _common(batch: Batch) -> Recipe:
@@ -72,7 +96,7 @@ def _named(name: str, path: str) -> Recipe:
 def _checked(specs: tuple[RewardSpec, ...], path: str) -> Recipe:
     names = [spec.name for spec in specs]
     for index, spec in enumerate(specs):
-        check_params(spec, f"{path}.{index}")
+        check_params(spec.name, spec.params, f"{path}.{index}")
         if spec.name in names[:index]:
             raise _refuse(f"{path}.{index}.name", "each component once")
     return Recipe(specs)
@@ -87,7 +111,7 @@ def catalogue() -> list[dict[str, Any]]:
     return [
         {
             "name": component.name,
-            "description": (component.score.__doc__ or "").strip(),
+            "description": component.description,
             "needs_task": component.judges,
             "params": params_schema(component.name),
         }

@@ -16,6 +16,7 @@ from app.errors import TooLarge, Unprocessable
 from app.json_edge import check_json
 from app.settings import Settings
 from graders.components import COMPONENTS
+from graders.errors import ParameterRefused
 from graders.task import Task
 
 _REQUEST = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
@@ -70,6 +71,10 @@ class Item(BaseModel):
     rewards: Rewards | None = None
     metadata: dict[str, Any] | None = None
     """Echoed."""
+    completion_tokens: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    """How many tokens the completion has, for components that measure length in tokens."""
+    truncated: bool = False
+    """The completion was cut at the limit of its length; what that is worth is the recipe's `truncated`."""
 
     @property
     def completion_text(self) -> str:
@@ -157,17 +162,17 @@ def _weight(value: Any) -> int:
     return total
 
 
-def check_params(spec: RewardSpec, path: str) -> Any:
+def check_params(name: str, params: Mapping[str, Any], path: str) -> Any:
     """A component's parameters as its dataclass.
 
     Raises: Unprocessable if there is no such component or its parameters do not fit.
     """
-    if spec.name not in COMPONENTS:
+    if name not in COMPONENTS:
         known = ", ".join(sorted(COMPONENTS))
         raise Unprocessable("no such component", errors=[{"path": f"{path}.name", "message": f"one of {known}"}])
     try:
         # By way of JSON, since a strict dataclass takes nothing else.
-        return _params(spec.name, to_json(spec.params))
+        return _params(name, to_json(params))
     except ValidationError as error:
         errors = [{**entry, "path": f"{path}.params.{entry['path']}"} for entry in field_errors(error)]
         raise Unprocessable("a component's parameters do not fit its schema", errors=errors) from None
@@ -196,7 +201,10 @@ def field_errors(error: ValidationError) -> list[dict[str, str]]:
     for entry in kept:
         if entry["type"] == "too_short" and any(_is_below(other["loc"], entry["loc"]) for other in kept):
             continue  # A list whose members were all refused counts as empty; the members' own errors say why.
-        path = ".".join(str(step) for step in entry["loc"] if isinstance(step, int) or _is_field(step))
+        steps = [str(step) for step in entry["loc"] if isinstance(step, int) or _is_field(step)]
+        if isinstance(refused := entry.get("ctx", {}).get("error"), ParameterRefused):
+            steps.append(refused.field)
+        path = ".".join(steps)
         message = entry["msg"].replace("keyword argument", "field").removeprefix("Value error, ")
         if entry["type"] == "union_tag_invalid":
             message = f"kind must be one of {entry['ctx']['expected_tags']}"

@@ -16,3 +16,16 @@ class TaskInvalid(Exception):
 
 class GraderFault(Exception):
     """We failed; the answer is not to blame. The item is retried, then ends as `error` with a null reward."""
+
+
+class ParameterRefused(ValueError):
+    """A component's parameter that fits its type but not the others, or not what it is for.
+
+    Args:
+        field: which one.
+        message: what would fit; never echoes the value.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field

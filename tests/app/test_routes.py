@@ -7,6 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.schemas import BatchResponse
+from graders.components import COMPONENTS
+from graders.format import STYLES
 from tests.app.conftest import StartApp, math_item
 
 JSON = {"Content-Type": "application/json"}
@@ -242,9 +244,13 @@ def test_unknown_routes_and_methods_are_problems(client: TestClient) -> None:
 def test_the_catalogue_describes_every_component(client: TestClient) -> None:
     """Name, meaning and the JSON Schema of the parameters."""
     rows = {row["name"]: row for row in client.get("/v1/rewards").json()["rewards"]}
-    assert set(rows) == {"accuracy", "format"}
-    assert rows["format"]["params"]["properties"]["style"]["enum"] == ["think-answer", "think", "boxed"]
-    assert rows["accuracy"]["needs_task"] is True
+    assert set(rows) == set(COMPONENTS)
+    assert rows["format"]["params"]["properties"]["style"]["enum"] == list(STYLES)
+    assert "fr" in rows["language"]["params"]["properties"]["target"]["enum"]
+    assert (rows["accuracy"]["needs_task"], rows["format"]["needs_task"]) == (True, False)
+    for row in rows.values():
+        assert row["description"]
+        assert all(field["description"] for field in row["params"].get("properties", {}).values())
     assert "r1-zero" in {row["name"] for row in client.get("/v1/profiles").json()["profiles"]}
 
 

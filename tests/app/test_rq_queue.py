@@ -11,7 +11,7 @@ import redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from app.chunk import Chunk, ChunkItem, ItemResult
+from app.chunk import VERSION, Chunk, ChunkItem, ItemResult
 from app.dispatch import CHUNKS_A_WORKER, Dispatcher
 from app.errors import StoreUnavailable
 from app.rq_queue import GRADE_CHUNK, GradeJob, Keys, RqQueue, WorkerDesk, connect, parse_delivery, rq_queue
@@ -273,7 +273,7 @@ def test_another_releases_chunk_is_handed_back_at_once(bench: Bench) -> None:
             await queue.submit("math", chunk, seen.__setitem__)
             body = bench.redis.get(bench.keys.chunk(chunk.id))
             assert body is not None
-            bench.redis.set(bench.keys.chunk(chunk.id), body.replace(b'"v":1', b'"v":999'), keepttl=True)
+            bench.redis.set(bench.keys.chunk(chunk.id), body.replace(b'"v":%d' % VERSION, b'"v":999'), keepttl=True)
             with bench.desk() as old:
                 for turn in range(1, bench.settings.deliveries_max + 3):
                     delivery = bench.pop()
