@@ -160,6 +160,23 @@ def check(
 
 
 @app.command()
+def bench(
+    url: Annotated[str | None, typer.Option(help="A running service; without it the one of the settings.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long single items are sent.")] = 5.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=4096, help="Requests of single items at once.")] = 64,
+) -> None:
+    """Measure a running service: batches, single items, programs; every verdict is checked."""
+    from app.bench import bench as run
+
+    try:
+        status = run(url, load_settings(), console, seconds=seconds, concurrency=concurrency)
+    except GradeError as error:
+        errors.print(str(error), markup=False)
+        status = 2
+    raise typer.Exit(status)
+
+
+@app.command()
 def doctor(
     languages: Annotated[bool, typer.Option(help="Compile and run a program in each language.")] = False,
 ) -> None:

@@ -66,7 +66,7 @@ class StoreUnavailable(ServiceFault):
 
 
 class GradeError(Exception):
-    """`touchstone grade` cannot go on; the message says what to do. What was found so far is in the run's journal."""
+    """A command cannot go on; the message says what to do. What was found so far is in the run's journal."""
 
 
 STATUS: dict[type[ServiceFault], int] = {
