@@ -1,11 +1,11 @@
 """A rational function's value at a random point of a finite field: two different functions agree there with a
-probability below their degree over 2^88, so one point settles equality for good, and at once.
+probability below their degree over 2^62, so one point settles equality for good, and at once.
 
 The field and the point are drawn when the process starts and told to nobody. Were they known, x and x plus the prime
 would be equal here, and so would be x^2 and x^2 plus anything that is zero at the point. No verdict on an answer that
 was written without that knowledge depends on the draw.
 
-Nothing grows: every number stays below 2^89 whatever the expression. Not covered: roots, logarithms, trigonometric
+Nothing grows: every number stays below 2^64 whatever the expression. Not covered: roots, logarithms, trigonometric
 functions, exponents that are not integers (balls.py).
 
 Source: the Schwartz-Zippel lemma; the idea of testing symbolic equality so is as old as computer algebra.
@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 
-from flint import fmpz
+from flint import fmpz, nmod
 
 from graders.math.exact import Undefined
 from graders.math.tree import Node, series_allowed
@@ -27,10 +27,18 @@ _SECRET = os.urandom(16)
 
 
 def _drawn_prime() -> int:
-    candidate = 2**88 | int.from_bytes(os.urandom(11)) | 1
-    while not fmpz(candidate).is_prime():
-        candidate += 2
-    return candidate
+    """A prime above 2^62 whose predecessor has a large prime factor too, so that no exponent makes all powers one."""
+    factor = 2**57 | int.from_bytes(os.urandom(7)) | 1
+    while not fmpz(factor).is_prime():
+        factor += 2
+    multiple = 2**62 // factor & ~1
+    while True:
+        multiple += 2
+        candidate = multiple * factor + 1
+        if candidate >= 2**64:
+            return _drawn_prime()
+        if fmpz(candidate).is_prime():
+            return candidate
 
 
 _PRIME = _drawn_prime()
@@ -46,9 +54,9 @@ def _drawn(what: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def coordinate(name: str, point: int) -> int:
+def coordinate(name: str, point: int) -> nmod:
     """The value of a variable at a point."""
-    return _drawn(f"{point}:{name}") % _PRIME
+    return nmod(_drawn(f"{point}:{name}"), _PRIME)
 
 
 @lru_cache(maxsize=4096)
@@ -57,82 +65,81 @@ def integer(name: str, point: int, low: int, high: int) -> int:
     return low + _drawn(f"{point}#{name}") % (high - low + 1)
 
 
-def evaluate(node: Node, point: int, bound: Mapping[str, int]) -> int:
-    """The value at a point, variables in `bound` taken from there.
+def equal(left: Node, right: Node, point: int, bound: Mapping[str, int]) -> bool:
+    """Whether two expressions have the same value at a point, variables in `bound` taken from there.
 
     Raises:
         NotRationalFunction: some operation is not one of a field.
         Undefined: a division by zero at this point.
     """
+    try:
+        return bool(_value(left, point, bound) == _value(right, point, bound))
+    except ZeroDivisionError:
+        raise Undefined from None
+
+
+def _value(node: Node, point: int, bound: Mapping[str, int]) -> nmod:
     op = node.op
     if op == "num":
-        number = node.value
-        if number.q == 1:
-            return int(number.p) % _PRIME
-        return int(number.p) * _inverse(int(number.q)) % _PRIME
+        return nmod(node.value, _PRIME)
     if op == "sym":
         if bound:
             found = bound.get(node.value)
             if found is not None:
-                return found % _PRIME
+                return nmod(found, _PRIME)
         return coordinate(node.value, point)
-    if op == "add":
-        total = 0
-        for arg in node.args:
-            total += evaluate(arg, point, bound)
-        return total % _PRIME
     if op == "mul":
-        product = evaluate(node.args[0], point, bound)
+        product = _value(node.args[0], point, bound)
         for arg in node.args[1:]:
-            product = product * evaluate(arg, point, bound) % _PRIME
+            product = product * _value(arg, point, bound)
         return product
-    if op == "div":
-        return evaluate(node.args[0], point, bound) * _inverse(evaluate(node.args[1], point, bound)) % _PRIME
+    if op == "add":
+        total = _value(node.args[0], point, bound)
+        for arg in node.args[1:]:
+            total = total + _value(arg, point, bound)
+        return total
     if op == "pow":
         exponent = _integer(node.args[1], bound)
-        base = evaluate(node.args[0], point, bound)
-        if exponent < 0:
-            return pow(_inverse(base), -exponent, _PRIME)
-        if exponent == 0 and base == 0:
+        base = _value(node.args[0], point, bound)
+        if exponent == 0 and not base:
             raise Undefined
-        return pow(base, exponent, _PRIME)
+        return base**exponent
+    if op == "div":
+        return _value(node.args[0], point, bound) / _value(node.args[1], point, bound)
     if op in ("dec", "rep"):
-        number = node.value[0]
-        return int(number.p) * _inverse(int(number.q)) % _PRIME
+        return nmod(node.value[0], _PRIME)
     if op == "pct":
-        return evaluate(node.args[0], point, bound) * _inverse(100) % _PRIME
+        return _value(node.args[0], point, bound) / 100
     if op == "app":
-        args = tuple(evaluate(arg, point, bound) for arg in node.args)
-        return _drawn(f"{point}:{node.value}:{args}") % _PRIME
+        args = tuple(int(_value(arg, point, bound)) for arg in node.args)
+        return nmod(_drawn(f"{point}:{node.value}:{args}"), _PRIME)
     if op in ("sum", "prod"):
-        variable, low, high, body = node.args
-        first, last = _integer(low, bound), _integer(high, bound)
-        if last - first > TERMS_MAX or not series_allowed(last - first + 1, body) or len(bound) > 12:
-            raise NotRationalFunction
-        inner = dict(bound)
-        total = 0 if op == "sum" else 1
-        for n in range(first, last + 1):
-            inner[variable.value] = n
-            term = evaluate(body, point, inner)
-            total = (total + term if op == "sum" else total * term) % _PRIME
-        return total
+        return _series(node, point, bound)
     if op == "fact":
         n = _integer(node.args[0], bound)
         if not 0 <= n <= TERMS_MAX:
             raise NotRationalFunction
-        product = 1
-        for factor in range(2, n + 1):
-            product = product * factor % _PRIME
-        return product
+        return nmod(fmpz.fac_ui(fmpz(n)), _PRIME)
     if op == "binom":
-        return _binomial(node, bound)
+        n, k = _integer(node.args[0], bound), _integer(node.args[1], bound)
+        if not 0 <= n <= TERMS_MAX:
+            raise NotRationalFunction
+        return nmod(fmpz.bin_uiui(n, k) if 0 <= k <= n else 0, _PRIME)
     raise NotRationalFunction
 
 
-def _inverse(number: int) -> int:
-    if number % _PRIME == 0:
-        raise Undefined
-    return pow(number, -1, _PRIME)
+def _series(node: Node, point: int, bound: Mapping[str, int]) -> nmod:
+    variable, low, high, body = node.args
+    first, last = _integer(low, bound), _integer(high, bound)
+    if last - first > TERMS_MAX or not series_allowed(last - first + 1, body) or len(bound) > 12:
+        raise NotRationalFunction
+    inner = dict(bound)
+    total = nmod(0 if node.op == "sum" else 1, _PRIME)
+    for n in range(first, last + 1):
+        inner[variable.value] = n
+        term = _value(body, point, inner)
+        total = total + term if node.op == "sum" else total * term
+    return total
 
 
 def _integer(node: Node, bound: Mapping[str, int]) -> int:
@@ -168,16 +175,3 @@ def _small(number: int) -> int:
     if number.bit_length() > EXPONENT_BITS_MAX:
         raise NotRationalFunction
     return number
-
-
-def _binomial(node: Node, bound: Mapping[str, int]) -> int:
-    n, k = _integer(node.args[0], bound), _integer(node.args[1], bound)
-    if not 0 <= n <= TERMS_MAX:
-        raise NotRationalFunction
-    if not 0 <= k <= n:
-        return 0
-    top = bottom = 1
-    for i in range(1, k + 1):
-        top = top * (n - k + i) % _PRIME
-        bottom = bottom * i % _PRIME
-    return top * _inverse(bottom) % _PRIME

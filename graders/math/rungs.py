@@ -269,7 +269,7 @@ def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
     try:
         for point in range(_TRIES):
             try:
-                return field.evaluate(gold, point, {}) == field.evaluate(answer, point, {})
+                return field.equal(gold, answer, point, {})
             except Undefined:
                 continue
         return None
@@ -283,7 +283,7 @@ def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
 
 
 _TRIES = 3  # At the first a division by zero is as good as impossible, unless something is divided by zero everywhere.
-_ROUNDS = 10
+_ROUNDS_LARGE, _ROUNDS_SMALL, _ROUNDS_OVER = 6, 10, 1
 _FEW_AGREE = 6
 # A multiple of all small numbers: adding it to an exponent changes its size, but not where it stands in a period.
 _PERIODS = 5040
@@ -297,17 +297,17 @@ def _at_integers(gold: Node, answer: Node, integers: list[str], large: bool) -> 
     cannot be guessed either.
     """
     agreed = 0
-    for point in range(_ROUNDS if large else _ROUNDS + 3):
+    for point in range(_ROUNDS_LARGE if large else _ROUNDS_SMALL + _ROUNDS_OVER):
         bound = {name: 2 + (point * (i + 1) + 5 * (len(integers) - i)) % 13 for i, name in enumerate(integers)}
         for name in integers:
             if large:
-                bound[name] += _PERIODS * field.integer(name, point, 2**30, 2**31)
-            elif point >= _ROUNDS:
-                bound[name] = field.integer(name, point, 15, 150)
+                bound[name] += _PERIODS * field.integer(name, point, 2**16, 2**17)
+            elif point >= _ROUNDS_SMALL:
+                bound[name] = field.integer(name, point, 15, 40)
         try:
-            if field.evaluate(gold, point, bound) != field.evaluate(answer, point, bound):
+            if not field.equal(gold, answer, point, bound):
                 return False
-            agreed += 1
+            agreed += large or point < _ROUNDS_SMALL  # A drawn point may refute, but is never what was missing.
         except Undefined:
             continue
         except field.NotRationalFunction:
