@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
-from graders import choice, structured, text
+from graders import choice, instructions, structured, text
 from graders.errors import GraderFault
 from graders.math.grade import MathGrader
-from graders.task import ChoiceTask, CodeTask, JsonTask, MathTask, Task, TextTask
+from graders.task import ChoiceTask, CodeTask, InstructionsTask, JsonTask, MathTask, Task, TextTask
 from graders.verdict import Verdict
 from sandbox.limits import Limits
 from sandbox.runner import Runner
@@ -27,6 +27,7 @@ class Registry:
             ChoiceTask: choice.grade,
             TextTask: text.grade,
             JsonTask: structured.grade,
+            InstructionsTask: instructions.grade,
         }
         self._graders[MathTask] = self._exits.enter_context(MathGrader()).grade
         if runner is not None:

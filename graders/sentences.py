@@ -9,6 +9,7 @@ Source: Kiss and Strunk, "Unsupervised Multilingual Sentence Boundary Detection"
 """
 
 import re
+import unicodedata
 
 from graders.math.names import names
 
@@ -32,7 +33,7 @@ _OPENERS = names(
 # Marks that end a sentence, together with the quotes, brackets and emphasis that they stand in. Matched as whole runs,
 # so that a megabyte of dots is one match.
 _MARKS = re.compile(r"[.?!\"'”’»)\]}*_`]+")
-_STOPS = ".?!"
+_CLOSED = re.compile(r"[.?!][\"')\]}*]")
 _TOKEN_CHARS_MAX = 64
 _LEADING = "\"'“”‘’«([{*_`-–—#>"
 
@@ -44,7 +45,9 @@ def sentences(text: str) -> list[str]:
     start = 0
     for match in _MARKS.finditer(text):
         end = match.end()
-        if end < len(text) and text[end].isspace() and _ends(text, match.start(), end):
+        # White space must follow, or what closes around the stop: '"Stop!", he said' counts as two, as in Punkt.
+        closed = _CLOSED.search(match.group())
+        if end < len(text) and (text[end].isspace() or closed) and _ends(text, match.start(), end):
             found.append(text[start:end].strip())
             start = end
     rest = text[start:].strip()
@@ -73,9 +76,10 @@ def _ends(text: str, start: int, end: int) -> bool:
     # Case 3: an abbreviation, unless what follows opens sentences.
     if lowered in _ABBREVIATIONS or lowered.rsplit("-", 1)[-1] in _ABBREVIATIONS or _dotted(lowered):
         return opens
-    # Case 4: an initial before a name, or a unit before a word in lower case.
+    # Case 4: the label of a list at the start of a line; an initial before a name, or a unit before lower case.
     if len(token) == 1 and token.isalpha():
-        return opens or not following[:1].isalpha()
+        label = not head[head.rfind("\n") + 1 : -1].strip() and (len(head) < _TOKEN_CHARS_MAX or "\n" in head)
+        return opens or not following[:1].isalpha() or (capital and len(following) > 1 and label)
     # Case 5: the number of a list or a date, before a word in lower case.
     if token.isdigit():
         return not following[:1].islower()
@@ -83,8 +87,12 @@ def _ends(text: str, start: int, end: int) -> bool:
 
 
 def _dotted(token: str) -> bool:
-    """Single letters with dots between them: "u.s", "n.y.c"."""
-    return len(token) >= 3 and all(len(part) == 1 and part.isalpha() for part in token.split("."))
+    """Single letters with dots between them, as in "n.y.c", but not what announces a postscript."""
+    return (
+        token not in ("p.s", "p.p.s")
+        and len(token) >= 3
+        and all(len(part) == 1 and part.isalpha() for part in token.split("."))
+    )
 
 
 def _following(text: str, at: int) -> str:
@@ -97,3 +105,45 @@ def _following(text: str, at: int) -> str:
 
 _NEXT = re.compile(r"\s*")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+def count_words(text: str) -> int:
+    """Runs of letters, digits and underscores. A vowel sign is part of its word, so that Hindi is not cut at each."""
+    if not text.isascii():
+        text = text.translate(_UNMARKED)
+    return sum(1 for _ in _RUN.finditer(text))
+
+
+class _Unmarked(dict[int, int | None]):
+    """Code points to None for combining marks, to themselves for the rest; filled as they are met."""
+
+    def __missing__(self, code: int) -> int | None:
+        found = None if unicodedata.category(chr(code))[0] == "M" else code
+        self[code] = found
+        return found
+
+
+_UNMARKED = _Unmarked()
+_RUN = re.compile(r"\w+")
+
+
+# Cut as the Treebank cuts, as far as capitals can tell: at white space and punctuation; a colon or comma inside a
+# number, a full stop, a hyphen and an apostrophe stay.
+_TOKEN = re.compile(r"(?:[^\s;@#$%&?!*\[\](){}<>\"“”«»„`‘’:,.-]|[:,](?=[0-9])|\.(?!\.)|-(?!-))++")
+_CONTRACTION = re.compile(r"(?:'[SsMmDd]|'(?:ll|LL|re|RE|ve|VE)|n't|N'T|')$")
+_FUSED = names("CANNOT GIMME GONNA GOTTA LEMME WANNA D'YE MORE'N 'TIS 'TWAS")
+
+
+def capital_words(text: str) -> int:
+    """Words written in capitals; of DON'T and CANNOT both halves count, as the Treebank has it."""
+    found = 0
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if token.islower():
+            continue
+        tail = _CONTRACTION.search(token, max(len(token) - 3, 1))
+        if tail is not None:
+            found += token[: tail.start()].isupper() + tail.group().isupper()
+        else:
+            found += token.isupper() + (token in _FUSED)
+    return found

@@ -224,6 +224,21 @@ class JsonTask:
     """The same value (numbers by value, keys in any order), or one that has at least what `answer` has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionsTask:
+    """Instructions that a program can check: the 25 types of IFEval."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kind: Literal["instructions"] = "instructions"
+    instruction_ids: Annotated[tuple[str, ...], Len(1, 64)]
+    """Types such as "punctuation:no_comma"; all of them must be followed."""
+    kwargs: Annotated[tuple[Mapping[str, Any] | None, ...], MaxLen(64)] | None = None
+    """The arguments of each, in the same order; those that are null are passed over."""
+    mode: Literal["strict", "loose"] = "strict"
+    """Loose: also in the response without its first or last line, or without asterisks."""
+
+
 Tests = StdioTests | FunctionTests | AssertTests | UnittestTests
 
 
@@ -250,4 +265,4 @@ class CodeTask:
     """Refuse (invalid) what could only be run in the candidate's own process."""
 
 
-Task = MathTask | ChoiceTask | TextTask | JsonTask | CodeTask
+Task = MathTask | ChoiceTask | TextTask | JsonTask | InstructionsTask | CodeTask

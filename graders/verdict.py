@@ -33,6 +33,9 @@ class Reason(StrEnum):
     # JSON
     VALID = "valid"
     SCHEMA = "schema"
+    # Instructions
+    FOLLOWED = "followed"
+    NOT_FOLLOWED = "not_followed"
     # Code
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"

@@ -74,3 +74,20 @@ def test_a_bad_field_is_named_by_its_path(client: TestClient, task: dict[str, An
     response = client.post("/v1/grade", json={"items": [{"completion": "x", "task": task}]})
     assert response.status_code == 422
     assert path in [error["path"] for error in response.json()["errors"]]
+
+
+def test_instructions_are_checked_and_a_bad_one_is_named(client: TestClient) -> None:
+    """The path of what is wrong stands in the message; the rest of the batch is graded."""
+    ids = ["length_constraints:number_words", "punctuation:no_comma"]
+    kwargs = [{"num_words": 3, "relation": "at least"}, {}]
+    answer = grade(
+        client,
+        item("three words here", "instructions", instruction_ids=ids, kwargs=kwargs),
+        item("two, words", "instructions", instruction_ids=ids, kwargs=kwargs, mode="loose"),
+        item("x", "instructions", instruction_ids=ids, kwargs=[{"num_words": 3}, {}]),
+        explain=True,
+    )
+    rows = answer["results"]
+    assert [row["reward"] for row in rows] == [1.0, 0.0, None]
+    assert rows[1]["verdict"]["explain"]["followed"] == {f"0:{ids[0]}": False, f"1:{ids[1]}": False}
+    assert rows[2]["invalid"] == {"code": "invalid_instruction", "message": "kwargs.0.relation: must be given"}

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graders import structured
+from graders import instructions, structured
 from graders.errors import TaskInvalid
-from graders.task import JsonTask, TextTask
+from graders.instructions import INSTRUCTIONS
+from graders.task import InstructionsTask, JsonTask, TextTask
 from graders.text import f1, grade, normalized
 from graders.verdict import Outcome, Verdict
 
@@ -100,3 +101,26 @@ def test_equality_of_values_is_symmetric_and_stronger_than_containment(left: obj
     if structured.equal(left, right):
         assert structured.contained(left, right)
         assert structured.contained(right, left)
+
+
+_ARGUMENTS = [
+    "language", "relation", "keywords", "keyword", "num_words", "frequency", "letter", "num_paragraphs", "first_word",
+]  # fmt: skip
+arguments = st.dictionaries(
+    st.sampled_from(_ARGUMENTS),
+    st.one_of(st.none(), st.integers(-2, 5), st.sampled_from(["en", "at least", "less than", "x", ""]), st.just(["x"])),
+)
+
+
+@SETTINGS
+@given(scraps, st.sampled_from(sorted(INSTRUCTIONS)), arguments, st.sampled_from(["strict", "loose"]))
+def test_any_response_follows_an_instruction_or_does_not(completion: str, name: str, args: dict, mode: str) -> None:
+    """Or the task is broken; and what is followed strictly is followed loosely."""
+    try:
+        verdict = instructions.grade(InstructionsTask(instruction_ids=(name,), kwargs=(args,), mode=mode), completion)
+    except TaskInvalid:
+        return
+    lawful(verdict)
+    if mode == "strict" and verdict.score == 1.0:
+        loose = InstructionsTask(instruction_ids=(name,), kwargs=(args,), mode="loose")
+        assert instructions.grade(loose, completion).score == 1.0
