@@ -29,6 +29,7 @@ _RARE = {
     ("datetime", "timedelta"): "timedelta",
 }
 _SCALARS = frozenset({type(None), bool, str})
+_READABLE = _SCALARS | {int}  # Long lists are mostly of these, and a call for each item would be most of their cost.
 
 
 class NotPlain(ValueError):
@@ -60,7 +61,12 @@ def encode(value: Any, hook: Callable[[Any, int], Any] = _no_hook, depth: int = 
     if depth > DEPTH_MAX:
         raise NotPlain("nested too deep")
     if kind is list:
-        return [encode(item, hook, depth + 1) for item in value]
+        return [
+            item
+            if type(item) in _SCALARS or (type(item) is int and -_WORD <= item < _WORD)
+            else encode(item, hook, depth + 1)
+            for item in value
+        ]
     if kind is tuple:
         return {"$": "tuple", "v": [encode(item, hook, depth + 1) for item in value]}
     if kind is dict:
@@ -141,7 +147,7 @@ def decode(data: Any, hook: Callable[[dict[str, Any]], Any] = _no_object, depth:
     if depth > DEPTH_MAX:
         raise NotPlain("nested too deep")
     if kind is list:
-        return [decode(item, hook, depth + 1) for item in data]
+        return [item if type(item) in _READABLE else decode(item, hook, depth + 1) for item in data]
     if kind is dict and "$" not in data:  # The plain objects of drivers that know no tags for them.
         return {key: decode(item, hook, depth + 1) for key, item in data.items()}
     if kind is not dict or type(data["$"]) is not str:
