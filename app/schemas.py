@@ -216,7 +216,7 @@ def _is_below(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> boo
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-_MEMBERS = {"str", "float", "int", "math", "choice", "text", "json", "instructions", "code"} | {
+_MEMBERS = {"str", "float", "int", "math", "choice", "text", "json", "instructions", "code", "preference"} | {
     name for name, value in vars(graders.task).items() if isinstance(value, type)
 }
 

@@ -29,3 +29,17 @@ class ParameterRefused(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class JudgeFault(GraderFault):
+    """A judge did not give a number: the item ends as `error` with code "judge".
+
+    Args:
+        message: for the caller; names neither an address nor anything of a reply.
+        retryable: whether sending the item again may help.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retryable = retryable

@@ -7,7 +7,17 @@ from typing import Self
 from graders import choice, instructions, structured, text
 from graders.errors import GraderFault
 from graders.math.grade import MathGrader
-from graders.task import ChoiceTask, CodeTask, InstructionsTask, JsonTask, MathTask, Task, TextTask
+from graders.preference import grade as preference
+from graders.task import (
+    ChoiceTask,
+    CodeTask,
+    InstructionsTask,
+    JsonTask,
+    MathTask,
+    PreferenceTask,
+    Task,
+    TextTask,
+)
 from graders.verdict import Verdict
 from sandbox.limits import Limits
 from sandbox.runner import Runner
@@ -28,6 +38,7 @@ class Registry:
             TextTask: text.grade,
             JsonTask: structured.grade,
             InstructionsTask: instructions.grade,
+            PreferenceTask: preference.refuse,
         }
         self._graders[MathTask] = self._exits.enter_context(MathGrader()).grade
         if runner is not None:

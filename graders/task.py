@@ -265,4 +265,17 @@ class CodeTask:
     """Refuse (invalid) what could only be run in the candidate's own process."""
 
 
-Task = MathTask | ChoiceTask | TextTask | JsonTask | InstructionsTask | CodeTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceTask:
+    """A question without a rule, judged by a reward model or a chat judge."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kind: Literal["preference"] = "preference"
+    reference: str | None = None
+    """An answer to compare with; a pairwise judge needs one, a chat judge is shown it, a reward model ignores it."""
+    judge: Annotated[str, MinLen(1), MaxLen(64)] | None = None
+    """A configured judge's name; None takes the first one of the settings."""
+
+
+Task = MathTask | ChoiceTask | TextTask | JsonTask | InstructionsTask | CodeTask | PreferenceTask

@@ -46,6 +46,9 @@ class Reason(StrEnum):
     COMPILE_ERROR = "compile_error"
     NO_CODE = "no_code"
     TAMPERED = "tampered"
+    # Preference
+    JUDGED = "judged"
+    TOO_LONG = "too_long"
 
 
 class TestOutcome(StrEnum):
@@ -82,7 +85,8 @@ class Verdict:
 
     Args:
         outcome, reason: the finding and why.
-        score: in [0, 1]; 1 exactly when correct, 0 when wrong or undecided, between for partial.
+        score: in [0, 1]; 1 exactly when correct, 0 when wrong or undecided, between for partial. Only a judge with a
+            raw scale gives any finite number, as partial, and its floor when wrong.
         method: the name of the rung or check that decided, where there is a choice of several.
         answer: the answer taken out of the completion, as text, at most 2,048 characters.
         language, tests: code only; tests in the order of the task.
