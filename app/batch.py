@@ -41,7 +41,10 @@ async def grade_batch(
     timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
     deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
     items = [
-        (queue_of(item, recipe), chunk_item(item, recipe, deadline_ms=deadline_ms, explain=batch.explain))
+        (
+            queue_of(item, recipe, judges=bool(settings.judges)),
+            chunk_item(item, recipe, deadline_ms=deadline_ms, explain=batch.explain),
+        )
         for item, recipe in zip(batch.items, recipes, strict=True)
     ]
     results = await dispatcher.grade(items, timeout_s)
@@ -107,7 +110,15 @@ def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: 
         tokens=item.completion_tokens,
         deadline_ms=deadline_ms,
         explain=explain,
+        turns=_turns(item) if recipe.judges else (),
     )
+
+
+def _turns(item: Item) -> tuple[tuple[str, str], ...]:
+    """A prompt's messages, for the one kind of task that is shown them; elsewhere its text is enough."""
+    if item.task is None or item.task.kind != "preference" or isinstance(item.prompt, str):
+        return ()
+    return tuple((turn.role, turn.content) for turn in item.prompt)
 
 
 def report(

@@ -2,7 +2,7 @@
 
 GRPO groups repeat answers, and a retried request repeats everything. The key is a digest of the grader version and of
 all that grading looks at, so an equal key means an equal item. What depends on the machine's mood (time and memory
-limits, the undecided) and what was our fault is never kept.
+limits, the undecided), what a judge said that might say otherwise next time, and what was our fault is never kept.
 """
 
 import hashlib
@@ -22,7 +22,15 @@ _MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "compile_error
 def key_of(item: ChunkItem) -> tuple[bytes, int]:
     """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes."""
     # Keys stay in the order they were sent: a program can see the order of an argument's keys.
-    seen = [item.completion, item.prompt, item.task, item.components, item.tokens, item.explain]
+    seen = [
+        item.completion,
+        item.prompt,
+        item.turns,
+        item.task,
+        item.components,
+        item.tokens,
+        item.explain,
+    ]
     text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)
@@ -57,6 +65,8 @@ class VerdictCache:
 
 
 def _is_moody(result: ItemResult) -> bool:
+    if result.judge is not None and not result.judge["keep"]:
+        return True
     verdict = result.verdict or {}
     tests = verdict.get("tests", {}).get("results", ())
     return verdict.get("reason") in _MOODY or any(test["outcome"] in _MOODY for test in tests)

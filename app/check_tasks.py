@@ -6,6 +6,7 @@ checked; of others only the reference is read.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,14 +14,16 @@ from rich.console import Console
 
 from app.errors import BadJson
 from app.json_edge import check_json
+from app.judge_settings import JudgeSettings
 from app.schemas import field_errors, task_from_json
 from app.settings import Settings
 from app.worker import default_limits, open_sandbox
 from graders.code.check import check
 from graders.code.grade import CodeGrader
 from graders.errors import TaskInvalid
+from graders.preference.grade import choose
 from graders.registry import Registry
-from graders.task import CodeTask, Task
+from graders.task import CodeTask, PreferenceTask, Task
 
 BROKEN = "broken"
 WEAK = "weak"
@@ -42,7 +45,7 @@ def check_tasks(source: Path, settings: Settings, console: Console, *, mutants: 
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
-                state, name, message = _check_line(line, registry, grader, mutants)
+                state, name, message = _check_line(line, registry, grader, settings.judges, mutants)
                 found[state] += 1
                 if state != FIT:
                     console.print(f"line {number}{name}: {state}: {message}", markup=False, highlight=False)
@@ -52,7 +55,9 @@ def check_tasks(source: Path, settings: Settings, console: Console, *, mutants: 
     return 1 if found[BROKEN] else 0
 
 
-def _check_line(line: bytes, registry: Registry, grader: CodeGrader, mutants: int) -> tuple[str, str, str]:
+def _check_line(
+    line: bytes, registry: Registry, grader: CodeGrader, judges: Mapping[str, JudgeSettings], mutants: int
+) -> tuple[str, str, str]:
     """A line's state, its item's id for the report, and why."""
     try:
         value = check_json(line)
@@ -76,7 +81,10 @@ def _check_line(line: bytes, registry: Registry, grader: CodeGrader, mutants: in
             return FIT, name, ""
         return (WEAK if checked.problem in {"weak_tests", "no_solution"} else BROKEN), name, checked.message + survivors
     try:
-        registry.grade(task, "")
+        if isinstance(task, PreferenceTask):
+            choose(task, judges)  # Whether it can be judged is seen without asking anybody.
+        else:
+            registry.grade(task, "")
     except TaskInvalid as invalid:
         return BROKEN, name, invalid.message
     return FIT, name, ""

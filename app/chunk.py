@@ -13,7 +13,8 @@ from app.errors import ItemFault
 from graders.verdict import JsonValue, TestOutcome, Verdict
 
 VERSION = 2
-"""Raised whenever an older worker would misread a chunk; such a worker hands the chunk back. 2: ChunkItem.tokens."""
+"""Raised whenever an older worker would misread a chunk; such a worker hands the chunk back. 2: `tokens`
+and `turns` of ChunkItem."""
 
 READABLE = (1, VERSION)
 """Versions of chunks that this release reads: what an older one did not send has a default here."""
@@ -21,8 +22,8 @@ READABLE = (1, VERSION)
 RESULT_VERSION = 1
 """Raised whenever an older API process would misread a result."""
 
-QUEUES = ("math", "code")
-"""The closed list of queues; choice and plain format items go to "math"."""
+QUEUES = ("math", "code", "judge")
+"""The closed list of queues; all that needs neither a sandbox nor a judge goes to "math"."""
 
 JOB_CHUNK = "job"
 """How the ids of chunks begin that belong to a job; they travel in the queue's slow lane."""
@@ -56,6 +57,7 @@ class ChunkItem:
         tokens: how many the completion has, when the request says so.
         deadline_ms: by the store's clock; past it the item is not begun. None: no deadline.
         explain: send the verdict's details up as well.
+        turns: (role, content) of a prompt given as messages, where a judge is asked; else empty.
     """
 
     completion: str
@@ -65,6 +67,7 @@ class ChunkItem:
     tokens: int | None = None
     deadline_ms: int | None = None
     explain: bool = False
+    turns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,13 @@ class Chunk:
         if not isinstance(value, dict) or value.pop("v", None) not in READABLE:
             raise UnknownVersion("the chunk was written by another release")
         items = tuple(
-            ChunkItem(**item | {"components": tuple((name, params) for name, params in item["components"])})
+            ChunkItem(
+                **item
+                | {
+                    "components": tuple((name, params) for name, params in item["components"]),
+                    "turns": tuple((role, content) for role, content in item.get("turns", ())),
+                }
+            )
             for item in value.pop("items")
         )
         return cls(items=items, **value)
@@ -117,6 +126,8 @@ class ItemResult:
         fault: what failed on our side.
         queue_s, grade_s: seconds waited for a worker, and being graded.
         cached: the verdict was found before, for an equal item.
+        judge: where a judge was asked, what its requests were like, and whether the verdict may be cached
+            (app.judges.Record); else None.
     """
 
     status: Status
@@ -127,6 +138,7 @@ class ItemResult:
     queue_s: float = 0.0
     grade_s: float = 0.0
     cached: bool = False
+    judge: Mapping[str, Any] | None = None
 
     @classmethod
     def failed(cls, code: str, message: str, *, retryable: bool = True) -> "ItemResult":
@@ -135,7 +147,10 @@ class ItemResult:
 
     def to_text(self) -> str:
         """The result as JSON."""
-        return json.dumps({"v": RESULT_VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
+        value = {"v": RESULT_VERSION} | asdict(self)
+        if self.judge is None:
+            del value["judge"]  # An API process from before reads all but these.
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> "ItemResult":

@@ -29,6 +29,7 @@ class QueueName(StrEnum):
 
     MATH = "math"
     CODE = "code"
+    JUDGE = "judge"
 
 
 def load_settings() -> Settings:
@@ -99,7 +100,7 @@ def api() -> None:
 
 @app.command()
 def worker(queue: Annotated[QueueName, typer.Option("--queue", help="The queue to work on.")]) -> None:
-    """Run one worker process (needs TOUCHSTONE_REDIS_URL; a code worker also a sandbox)."""
+    """Run one worker process (needs TOUCHSTONE_REDIS_URL; a code worker also a sandbox, a judge worker judges)."""
     from redis.exceptions import RedisError
 
     from app.worker import run

@@ -19,6 +19,7 @@ from typing import Any
 from app.cache import VerdictCache, key_of
 from app.chunk import QUEUES, Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, QueueFull, ServiceFault
+from app.judge_settings import room_of
 from app.queue import JobQueue
 from app.settings import Settings
 
@@ -195,8 +196,14 @@ class Dispatcher:
             self._timers[name] = asyncio.get_running_loop().call_later(self._settings.linger_s, self._flush, name)
 
     def _chunk_items_max(self, name: str) -> int:
-        settings = self._settings
-        return settings.math_chunk_items_max if name == "math" else settings.code_chunk_items_max
+        return self._settings.chunk_items_max(name)
+
+    def _chunks_at_once(self, name: str) -> int:
+        """Chunks that a batch may have in a queue: two a worker, or as many as one with many in hand has room for."""
+        a_worker = CHUNKS_A_WORKER
+        if name == "judge":
+            a_worker = math.ceil(room_of(self._settings.judges.values()) / self._chunk_items_max(name))
+        return a_worker * self._queue.workers(name)
 
     def _flush(self, name: str) -> None:
         if timer := self._timers.pop(name, None):
@@ -205,7 +212,7 @@ class Dispatcher:
         self._gathering[name] = []
         # As many chunks as a batch may have in the queue at once, so that the last ones to finish do not leave workers
         # idle for long.
-        shares = CHUNKS_A_WORKER * self._queue.workers(name)
+        shares = self._chunks_at_once(name)
         size = min(max(math.ceil(len(gathered) / shares), 1), self._chunk_items_max(name))
         burst = [gathered[start : start + size] for start in range(0, len(gathered), size)]
         if len(burst) <= shares:
@@ -258,7 +265,7 @@ class Dispatcher:
                 self._held[name] -= len(members)
                 await send(members)
 
-        await asyncio.gather(*(send_one_after_the_other() for _ in range(CHUNKS_A_WORKER * self._queue.workers(name))))
+        await asyncio.gather(*(send_one_after_the_other() for _ in range(self._chunks_at_once(name))))
 
     async def _send(self, name: str, chunk: Chunk, members: list[_Waiting], *, final: bool = True) -> bool:
         """Hand a chunk to the queue.

@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def examine(settings: Settings, console: Console, *, languages: bool) -> int:
         findings += jails
         if languages and runner is not None:
             findings += _languages(runner)
+    findings += judges(settings)
     table = Table(box=None, pad_edge=False)
     for title in ("", "what", "found"):
         table.add_column(title, overflow="fold")
@@ -154,3 +156,29 @@ def _hello(runner: Runner, name: str, source: str) -> Finding:
             return Finding(name, "broken", f"{outcome.ended} {outcome.exit_code}: {tail}")
         took = f"{outcome.wall_s * 1000:.0f} ms"
         return Finding(name, "ok", took if compiled is None else f"compiled in {compiled.wall_s:.2f} s, {took}")
+
+
+def judges(settings: Settings) -> Iterator[Finding]:
+    """Each judge, asked about an answer that anybody would call good."""
+    from app.chunk import ChunkItem
+    from app.judging import Jury
+
+    for name, judge in settings.judges.items():
+        reference = None if judge.dialect != "chat-pairwise" else "I do not know."
+        task = {"kind": "preference", "judge": name, "reference": reference}
+        item = ChunkItem("2 + 2 is 4.", prompt="What is 2 + 2?", task=task, explain=True)
+        started = time.monotonic()
+        try:
+            with Jury({name: judge}) as jury:
+                (result,) = jury.judge([item])
+        except ValueError as error:  # A key or a certificate that is not there.
+            yield Finding(name, "broken", str(error))
+            continue
+        if result.verdict is None:
+            said = result.fault.message if result.fault is not None else "it was not asked"
+            yield Finding(name, "broken", f"{said}: docs/judges.md has a table for each server")
+            continue
+        verdict = result.verdict
+        numbers = ", ".join(f"{number:g}" for number in verdict["explain"]["numbers"])
+        took = f"{time.monotonic() - started:.2f} s"
+        yield Finding(name, "ok", f"{judge.dialect} says {numbers}, {verdict['outcome']}, in {took}")

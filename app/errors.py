@@ -104,6 +104,7 @@ FAULT_CODES: dict[str, str] = {
     "poison": "The item killed each worker that tried it, alone in its chunk.",
     "sandbox": "The sandbox failed, not the program.",
     "grader": "The grader failed, not the answer.",
+    "judge": "The judge did not answer, or not in its dialect.",
 }
 """The closed list of fault codes, each with what it means (docs/verdicts.md)."""
 

@@ -5,15 +5,16 @@ right party at fault, and the item before never harms the item after.
 """
 
 import time
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import structlog
 
 from app.chunk import Chunk, ChunkItem, ItemResult, verdict_json
 from app.schemas import check_params, task_from_json
 from graders.components import COMPONENTS, Item
-from graders.errors import GraderFault, TaskInvalid
+from graders.errors import GraderFault, JudgeFault, TaskInvalid
 from graders.registry import Registry
 from graders.verdict import Verdict
 from sandbox.errors import SandboxFault
@@ -27,38 +28,43 @@ TRIES_MAX = 2
 def grade_item(registry: Registry, item: ChunkItem, *, queue_s: float = 0.0) -> ItemResult:
     """Judge one item and score its components. Never raises."""
     started = time.perf_counter()
-    result = _grade(registry, item)
-    return ItemResult(
-        result.status,
-        result.scores,
-        result.verdict,
-        result.invalid,
-        result.fault,
-        queue_s=round(max(queue_s, 0.0), 6),
-        grade_s=round(time.perf_counter() - started, 6),
-    )
-
-
-def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
     try:
-        verdict = _judge(registry, item) if item.task is not None else None
-        view = Item(item.completion, verdict, item.prompt, item.tokens)
-        scores = {
-            name: COMPONENTS[name].score(view, check_params(name, params, name)) for name, params in item.components
-        }
-        report = None if verdict is None else verdict_json(verdict, explain=item.explain)
-        return ItemResult("graded", scores, report)
-    except TaskInvalid as invalid:
-        return ItemResult("invalid", invalid={"code": invalid.code, "message": invalid.message})
-    except SandboxFault as fault:
-        _log.warning("sandbox_fault", error=str(fault))
-        return ItemResult.failed("sandbox", "the sandbox failed, not the program")
-    except GraderFault as fault:
-        _log.warning("grader_fault", error=str(fault))
-        return ItemResult.failed("grader", "the grader failed, not the answer")
-    except Exception as error:  # noqa: BLE001  A bug of ours: it must cost this item only, and no number.
-        _log.exception("grader_bug", error=type(error).__name__)
-        return ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
+        result = scored(item, _judge(registry, item) if item.task is not None else None)
+    except Exception as error:  # noqa: BLE001  Whatever it is, it costs this item only, and no number.
+        result = ended(error)
+    return timed(result, queue_s, started)
+
+
+def scored(item: ChunkItem, verdict: Verdict | None) -> ItemResult:
+    """An item's result once the verdict is there."""
+    view = Item(item.completion, verdict, item.prompt, item.tokens)
+    scores = {name: COMPONENTS[name].score(view, check_params(name, params, name)) for name, params in item.components}
+    report = None if verdict is None else verdict_json(verdict, explain=item.explain)
+    return ItemResult("graded", scores, report)
+
+
+def timed(result: ItemResult, queue_s: float, started: float, judge: Mapping[str, Any] | None = None) -> ItemResult:
+    """The result with the seconds it waited, those since `started` (time.perf_counter), and its judge's record."""
+    grade_s = round(time.perf_counter() - started, 6)
+    return replace(result, queue_s=round(max(queue_s, 0.0), 6), grade_s=grade_s, judge=judge)
+
+
+def ended(error: Exception) -> ItemResult:
+    """What an item ends as that raised: the right party is at fault, and it is never the completion."""
+    match error:
+        case TaskInvalid():
+            return ItemResult("invalid", invalid={"code": error.code, "message": error.message})
+        case JudgeFault():
+            return ItemResult.failed("judge", error.message, retryable=error.retryable)
+        case SandboxFault():
+            _log.warning("sandbox_fault", error=str(error))
+            return ItemResult.failed("sandbox", "the sandbox failed, not the program")
+        case GraderFault():
+            _log.warning("grader_fault", error=str(error))
+            return ItemResult.failed("grader", "the grader failed, not the answer")
+        case _:  # A bug of ours.
+            _log.error("grader_bug", error=type(error).__name__, exc_info=error)
+            return ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
 
 
 def _judge(registry: Registry, item: ChunkItem) -> Verdict:
@@ -95,9 +101,16 @@ class Desk(Protocol):
         """An item begins (its backstop in seconds) or, with None, ends."""
 
 
+class Hall(Protocol):
+    """Where many deliveries are under way at once (app.judging.Hall), as far as grade_chunk needs it."""
+
+    def admit(self, delivery: str) -> None:
+        """Take a delivery over, as soon as there is room; it is finished, and its desk told, later."""
+
+
 @dataclass(slots=True)
 class Bench:
-    """What a worker process grades with."""
+    """What a worker process grades with, one delivery after the other."""
 
     registry: Registry
     desk: Desk
@@ -105,10 +118,10 @@ class Bench:
     costly: bool = False  # Items take so long that asking before each whether somebody still waits for it pays.
 
 
-_bench: list[Bench] = []
+_bench: list[Bench | Hall] = []
 
 
-def lay_out(bench: Bench) -> None:
+def lay_out(bench: Bench | Hall) -> None:
     """Give this process what grade_chunk works with; called once by worker.py, since rq calls by name only."""
     _bench[:] = [bench]
 
@@ -118,6 +131,9 @@ def grade_chunk(delivery: str) -> None:
     if not _bench:
         raise RuntimeError("grade_chunk outside a worker")
     bench = _bench[0]
+    if not isinstance(bench, Bench):
+        bench.admit(delivery)
+        return
     taken = bench.desk.take(delivery)
     if taken is None:
         return

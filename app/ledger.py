@@ -38,7 +38,7 @@ from app.batch import chunk_item, report
 from app.chunk import JOB_CHUNK, QUEUES, Chunk, ItemResult, lane_of, lanes_of
 from app.errors import KeyInUse, NotFound, QueueFull, StoreUnavailable, Unprocessable
 from app.metrics import Metrics
-from app.profiles import Recipe, queue_of
+from app.profiles import Recipe, queue_of, queue_of_kind
 from app.rq_queue import ADMIT, Keys, connect, enqueue
 from app.schemas import Item, RewardSpec
 from app.settings import Settings
@@ -133,11 +133,13 @@ class Intake:
         now_ms = ledger.now_ms()
         by_queue: dict[str, list[tuple[int, Item, Recipe]]] = {}
         for offset, (item, recipe) in enumerate(zip(items, recipes, strict=True)):
-            by_queue.setdefault(queue_of(item, recipe), []).append((first + offset, item, recipe))
+            by_queue.setdefault(queue_of(item, recipe, judges=bool(settings.judges)), []).append(
+                (first + offset, item, recipe)
+            )
         job = ledger.keys.job(self.id)
         with ledger.redis.pipeline(transaction=False) as pipe:
             for queue, members in by_queue.items():
-                size = settings.math_chunk_items_max if queue == "math" else settings.code_chunk_items_max
+                size = settings.chunk_items_max(queue)
                 for start in range(0, len(members), size):
                     part = members[start : start + size]
                     chunk = Chunk(
@@ -604,7 +606,7 @@ class Ledger:
         for _, fields in entries:
             with contextlib.suppress(NotFound):
                 covered = self._covered(job_id, fields[b"c"], covers)[int(fields[b"i"])]
-                queue = "code" if covered.kind == "code" else "math"
+                queue = queue_of_kind(covered.kind, judges=bool(self.settings.judges))
                 self._metrics.observe(covered.kind, queue, ItemResult.from_text(fields[b"r"]))
         if entries:
             self._tend_now.set()

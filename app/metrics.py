@@ -77,6 +77,15 @@ class Metrics:
         self._cache = Counter(
             "touchstone_cache_requests_total", "Look-ups in the verdict cache.", ["result"], registry=registry
         )
+        self._judge_requests = Counter(
+            "touchstone_judge_requests_total", "Requests to judges.", ["result"], registry=registry
+        )
+        self._judge_seconds = Histogram(
+            "touchstone_judge_seconds",
+            "Time a judge took to answer a request, whatever it answered.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self._faults = Counter("touchstone_faults_total", "Items that ended as error.", ["code"], registry=registry)
         self._http = Histogram(
             "touchstone_http_request_seconds",
@@ -92,6 +101,8 @@ class Metrics:
         """Record one item's result."""
         verdict = result.verdict or {}
         self._items.labels(kind, result.status, verdict.get("outcome", "none")).inc()
+        if not result.cached:
+            self._observe_judge(result)
         if result.status == "error":
             self._faults.labels(result.fault.code if result.fault else "grader").inc()
             return
@@ -107,6 +118,12 @@ class Metrics:
             if test["outcome"] != "skipped":
                 self._runs.labels(language, test["outcome"]).inc()
                 self._run_seconds.labels(language).observe(test["time_s"])
+
+    def _observe_judge(self, result: ItemResult) -> None:
+        for what, seconds in (result.judge or {}).get("calls", ()):
+            self._judge_requests.labels(what).inc()
+            if what != "refused":  # Nobody was asked.
+                self._judge_seconds.observe(seconds)
 
     def observe_cache(self, found: str) -> None:
         """Record one look-up: "hit", "shared" (an equal item is under way) or "miss"."""

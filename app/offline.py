@@ -28,6 +28,8 @@ from app.batch import chunk_item, items_of_lines, report
 from app.chunk import Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, GradeError, ServiceFault
 from app.journal import Journal
+from app.judges import Panel
+from app.judging import Jury
 from app.processes import die_with_parent
 from app.profiles import Recipe, queue_of
 from app.remote import Remote, parts_of
@@ -44,7 +46,7 @@ JOB_ITEMS = 10_000
 _READ_TOGETHER = 256
 """Items validated together, in process."""
 
-_SENT_TOGETHER = {"math": 16, "code": 1}
+_SENT_TOGETHER = {"math": 16, "code": 1, "judge": 64}
 """Items handed to a process together."""
 
 _KILLS_MAX = 2
@@ -183,7 +185,7 @@ def _work(
             refused = refused or fault
         by_queue: dict[str, list[_Work]] = {}
         for (index, _), item, recipe in zip(block, items, recipes, strict=False):
-            queue = queue_of(item, recipe)
+            queue = queue_of(item, recipe, judges=bool(settings.judges))
             sent = chunk_item(item, recipe, deadline_ms=None, explain=explain)
             by_queue.setdefault(queue, []).append(_Work(index, item, recipe, queue, sent))
         for queue, members in by_queue.items():
@@ -214,6 +216,10 @@ class _Local:
     """Processes that grade, one per core, with a bounded number of items on their way."""
 
     def __init__(self, settings: Settings) -> None:
+        try:
+            Panel(settings.judges)  # Keys that are missing are said once, and not with each item.
+        except ValueError as error:
+            raise GradeError(str(error)) from None
         self._settings = settings
         self._cores = os.cpu_count() or 1
         self._pool = self._open()
@@ -297,6 +303,7 @@ class _Process:
         self._exits = contextlib.ExitStack()
         self._plain = self._exits.enter_context(Registry(None, default_limits(settings)))
         self._code: Registry | None = None
+        self._jury: Jury | None = None
         atexit.register(self._exits.close)
 
     def registry(self, queue: str) -> Registry:
@@ -309,6 +316,12 @@ class _Process:
             self._code = self._exits.enter_context(Registry(runner, default_limits(self._settings)))
         return self._code
 
+    def jury(self) -> Jury:
+        """The judges, asked from here."""
+        if self._jury is None:
+            self._jury = self._exits.enter_context(Jury(self._settings.judges))
+        return self._jury
+
 
 _process: list[_Process] = []
 
@@ -320,6 +333,8 @@ def _open_process(settings: Settings, parent: int) -> None:
 
 
 def _grade_texts(queue: str, chunk_text: str, count: int) -> list[str]:
+    if queue == "judge":
+        return [result.to_text() for result in _process[0].jury().judge(Chunk.from_text(chunk_text).items)]
     try:
         registry = _process[0].registry(queue)
     except SandboxFault as fault:

@@ -124,6 +124,19 @@ def recipes() -> list[dict[str, Any]]:
     return [{"name": name, "rewards": [spec.model_dump() for spec in specs]} for name, specs in PROFILES.items()]
 
 
-def queue_of(item: Item, recipe: Recipe) -> str:
-    """The queue an item goes to: code to the workers that have a sandbox, all else to the others."""
-    return "code" if recipe.judges and item.task is not None and item.task.kind == "code" else "math"
+def queue_of(item: Item, recipe: Recipe, *, judges: bool) -> str:
+    """The queue an item goes to.
+
+    Args: judges: whether any judge is configured; see `queue_of_kind`.
+    """
+    return queue_of_kind(item.task.kind if recipe.judges and item.task is not None else "none", judges=judges)
+
+
+def queue_of_kind(kind: str, *, judges: bool) -> str:
+    """Code goes to the workers that have a sandbox, preference to those that ask judges, all else to the others.
+
+    Where no judge is configured nobody works on that queue: the others say so of such an item.
+    """
+    if kind == "preference" and judges:
+        return "judge"
+    return "code" if kind == "code" else "math"

@@ -17,12 +17,13 @@ from starlette.requests import ClientDisconnect
 
 from app import profiles, version
 from app.batch import grade_batch
-from app.chunk import QUEUES
 from app.edge import read_body
 from app.errors import StoreUnavailable, UnsupportedMedia
 from app.lifetime import Services
 from app.metrics import CONTENT_TYPE
+from app.queue import QueueState
 from app.schemas import BATCH_SCHEMA, BatchResponse, ProblemDocument, parse_batch
+from app.settings import Settings
 
 _log = structlog.get_logger()
 
@@ -156,13 +157,15 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Requests can be served", responses={503: {"description": "Something is missing."}})
 async def readyz(request: Request) -> Response:
-    """200 when the store answers and each queue has a live worker; the code workers' sandbox is part of their life."""
+    """200 when the store answers and each queue has a live worker; the code workers' sandbox is part of their life.
+
+    A judge worker is missed only where a judge is configured.
+    """
     checks: dict[str, Any] = {}
     try:
         states = await services(request).queue.state()
         checks["store"] = {"ok": True}
-        for name in QUEUES:
-            state = states[name]
+        for name, state in _in_use(states, services(request).settings).items():
             checks[f"{name}_workers"] = {"ok": state.workers > 0, "workers": state.workers}
             if state.isolation:
                 checks[f"{name}_workers"]["isolation"] = state.isolation
@@ -185,8 +188,13 @@ async def metrics(request: Request) -> Response:
     try:
         states = {
             name: replace(state, depth=state.depth + rooms.dispatcher.held(name))
-            for name, state in (await rooms.queue.state()).items()
+            for name, state in _in_use(await rooms.queue.state(), rooms.settings).items()
         }
     except StoreUnavailable:
         states = {}  # What this process counted is still worth scraping.
     return Response(rooms.metrics.render(states), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _in_use(states: dict[str, QueueState], settings: Settings) -> dict[str, QueueState]:
+    """The queues that somebody has to work on: without a judge nobody misses judge workers."""
+    return {name: state for name, state in states.items() if name != "judge" or settings.judges}

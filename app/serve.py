@@ -50,6 +50,8 @@ def serve(settings: Settings, console: Console) -> int:
             family.start(f"math-{index}", ["worker", "--queue", "math"])
         for index in range(settings.code_workers):
             family.start(f"code-{index}", ["worker", "--queue", "code"])
+        for index in range(settings.judge_workers if settings.judges else 0):
+            family.start(f"judge-{index}", ["worker", "--queue", "judge"])
         family.start("api", ["api"])
         greeter = threading.Thread(target=_greet, args=(settings, console, stop), daemon=True)
         greeter.start()

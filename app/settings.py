@@ -9,9 +9,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
+
+from app.judge_settings import JudgeName, JudgeSettings
 
 MIB = 1024 * 1024
 
@@ -56,6 +58,11 @@ class Settings(BaseSettings):
     """Math worker processes that `touchstone serve` starts."""
     code_workers: Annotated[int, Field(ge=0, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
     """Code worker processes that `touchstone serve` starts."""
+    judge_workers: Annotated[int, Field(ge=0, le=256)] = 1
+    """Judge worker processes that `touchstone serve` starts where a judge is configured; one asks many at once."""
+    judges: dict[JudgeName, JudgeSettings] = Field(default_factory=dict)
+    """The judges of `preference` tasks by name, the first being the default: tables [judges.NAME] of the TOML file, or
+    JSON. docs/judges.md has one to paste for each server."""
 
     body_bytes_max: Annotated[int, Field(ge=1024, le=2**31)] = 32 * MIB
     """Size of a request's body; larger is 413."""
@@ -84,6 +91,8 @@ class Settings(BaseSettings):
     """Items of a math chunk at most."""
     code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 4
     """Items of a code chunk at most."""
+    judge_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Items of a judge chunk at most."""
 
     job_bytes_max: Annotated[int, Field(ge=1024)] = 1024 * MIB
     """Size of a job's input; larger is 413."""
@@ -127,6 +136,14 @@ class Settings(BaseSettings):
     """Least level of the log lines written."""
     stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds that requests and chunks under way get to finish when the service is asked to stop."""
+
+    def chunk_items_max(self, queue: str) -> int:
+        """Items of a chunk of a queue at most."""
+        return {
+            "math": self.math_chunk_items_max,
+            "code": self.code_chunk_items_max,
+            "judge": self.judge_chunk_items_max,
+        }[queue]
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -186,5 +203,10 @@ def as_environment(settings: Settings, **changes: Any) -> dict[str, str]:
             value = ",".join(key.get_secret_value() for key in value)
         elif isinstance(value, SecretStr):
             value = value.get_secret_value()
+        elif name == "judges":
+            value = _JUDGES.dump_json(value).decode()
         environment[f"TOUCHSTONE_{name.upper()}"] = str(value)
     return environment
+
+
+_JUDGES = TypeAdapter(dict[JudgeName, JudgeSettings])

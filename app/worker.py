@@ -58,18 +58,27 @@ def run(settings: Settings, queue: str) -> None:
     structlog.contextvars.bind_contextvars(worker=name, queue=queue)
     with contextlib.ExitStack() as exits:
         info: dict[str, Any] = {"version": version.GRADER}
+        if queue == "judge":
+            if not settings.judges:
+                raise ValueError("no judge is configured: see docs/judges.md")
+            info |= {"judges": sorted(settings.judges)}
         runner = None
         if queue == "code":
             runner = open_sandbox(settings)
             exits.callback(runner.close)
             info |= {"isolation": runner.isolation, "languages": sorted(runner.languages)}
-        registry = exits.enter_context(Registry(runner, default_limits(settings)))
         # A process of its own kind of death: nothing is flushed, nothing is handed back, the lease just runs out.
         desk = exits.enter_context(
             WorkerDesk(settings, connection, queue, name, info, on_stuck=lambda: os._exit(STUCK_EXIT))
         )
-        seconds_max = settings.math_item_seconds_max if queue == "math" else settings.code_item_seconds_max
-        jobs.lay_out(jobs.Bench(registry, desk, seconds_max, costly=queue == "code"))
+        if queue == "judge":
+            from app.judging import Hall  # Only a process that asks judges needs an HTTP client.
+
+            jobs.lay_out(exits.enter_context(Hall(settings.judges, desk)))
+        else:
+            registry = exits.enter_context(Registry(runner, default_limits(settings)))
+            seconds_max = settings.math_item_seconds_max if queue == "math" else settings.code_item_seconds_max
+            jobs.lay_out(jobs.Bench(registry, desk, seconds_max, costly=queue == "code"))
         keys = Keys(settings.key_prefix)
         worker = QuietWorker(
             [rq_queue(keys, lane, connection) for lane in lanes_of(queue)],  # In this order: requests before jobs.

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from app.errors import FAULT_CODES, STATUS
+from app.judge_settings import JudgeSettings
 from app.metrics import Metrics
 from app.queue import QueueState
 from app.settings import Settings
+from graders.preference.judge import Judge
 
 DOCS = Path(__file__).parent
 
@@ -23,13 +26,14 @@ def settings_page() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default
         if default is PydanticUndefined:
-            default = {"data_dir": "`~/.local/state/touchstone`"}.get(name, "number of cores")
+            default = {"data_dir": "`~/.local/state/touchstone`", "judges": "none"}.get(name, "number of cores")
         elif default in (None, ()):
             default = "unset"
         else:
             default = f"`{default}`"
         bounds = ", ".join(filter(None, map(_bound, field.metadata)))
-        rows.append(f"| `TOUCHSTONE_{name.upper()}` | {default} | {bounds or '–'} | {field.description} |")
+        meaning = " ".join((field.description or "").split())
+        rows.append(f"| `TOUCHSTONE_{name.upper()}` | {default} | {bounds or '–'} | {meaning} |")
     return "\n".join(
         [
             "# Settings",
@@ -44,8 +48,36 @@ def settings_page() -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            "## A judge's table",
+            "",
+            "`[judges.NAME]` in the TOML file; [judges.md](judges.md) explains, and has one to paste for each server.",
+            "",
+            "| field | default | range | meaning |",
+            "|---|---|---|---|",
+            *_judge_rows(),
+            "",
         ]
     )
+
+
+def _judge_rows() -> list[str]:
+    schema = TypeAdapter(JudgeSettings).json_schema()
+    # pydantic reads the docstrings of a class's own fields only.
+    inherited = TypeAdapter(Judge).json_schema()["properties"]
+    rows = []
+    for name, field in sorted(schema["properties"].items(), key=lambda pair: pair[0] not in schema["required"]):
+        values = next((one for one in field.get("anyOf", ()) if one.get("type") != "null"), field)
+        default = "needed" if name in schema["required"] else f"`{field['default']}`" if "default" in field else "empty"
+        default = {"`None`": "unset", "`[]`": "empty"}.get(default, default)
+        signs = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"))
+        bounds = ", ".join(f"{sign} {values[key]}" for key, sign in signs if key in values)
+        bounds = bounds or ", ".join(f"`{one}`" for one in values.get("enum", ())) or "–"
+        rows.append(f"| `{name}` | {default} | {bounds} | {_words(inherited.get(name, field))} |")
+    return rows
+
+
+def _words(field: dict[str, Any]) -> str:
+    return " ".join(field["description"].split())
 
 
 def _bound(constraint: Any) -> str:

@@ -1,5 +1,6 @@
 """An application in this process, over a queue that grades in place."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -47,3 +48,20 @@ def client(start_app: StartApp) -> TestClient:
 def math_item(completion: str, answer: str = "42", **more: Any) -> dict[str, Any]:
     """An item of kind math."""
     return {"completion": completion, "task": {"kind": "math", "answer": answer}, **more}
+
+
+@pytest.fixture
+def with_variable() -> Iterator[Callable[[str, str], None]]:
+    """Sets variables of this process's environment until the test's end."""
+    before: dict[str, str | None] = {}
+
+    def set_variable(name: str, value: str) -> None:
+        before.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
+    yield set_variable
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
