@@ -1,17 +1,20 @@
 """Items to chunks, chunks to the queue, results back in the order asked; the last async room on the way down.
 
-Items wait `linger_s` for company, so that hundreds of single-item requests share a few chunks; a batch that fills
-chunks by itself does not wait. Chunks shrink as workers grow in number, so that a batch spreads over all of them.
+Only so many chunks are in a queue as keep its workers busy (`CHUNKS_A_WORKER`); the next one is made when one is
+answered, of the items that wait then, one of each request in turn. So hundreds of single-item requests share a few
+chunks when there is much to do, and go alone when there is not; a small request waits behind a few chunks of a large
+one, not behind all of it; and large ones take turns. Chunks shrink as workers grow in number and as a batch comes to
+its end, so that it spreads over all of them. On an idle service an item waits `linger_s` for company.
 
-Fairness: a large batch has only so many chunks in the queue as keep the workers busy (`CHUNKS_A_WORKER`); the next one
-follows when one is answered. A small request therefore waits behind a few chunks of each large one, not behind all of
-them, and large ones take turns.
+A request is refused as long as nothing of it was taken by the queue; from then on it is under way, and what is left of
+it is sent until the queue takes it or nobody waits any more.
 """
 
 import asyncio
 import math
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,10 +33,13 @@ SHARED_AGAIN_MAX = 3
 """Times that an item is placed again because the one it shared ran into its own, earlier deadline."""
 
 CHUNKS_A_WORKER = 2
-"""Chunks of one batch in the queue for each worker: one in hand, one that waits, so that no worker waits for us."""
+"""Chunks in a queue for each worker: one in hand, one that waits, so that no worker waits for us."""
 
-SEND_AGAIN_S = (0.1, 2.0)
-"""Seconds until a chunk is sent again that was refused after others of its batch were taken: at first, and at most."""
+SEND_AGAIN_S = 0.2
+"""Seconds until what the queue refused of a request under way is sent again."""
+
+LOOK_S = 0.5
+"""Seconds between two looks whether the store still answers, while requests wait for their first chunk to be sent."""
 
 PACE_WINDOW_S = 10.0
 """Seconds over which the pace of finished items is taken."""
@@ -52,6 +58,14 @@ class _Waiting:
     chunk_id: str = ""
 
 
+@dataclass(slots=True, eq=False)
+class _Flow:
+    """What one request still has to send to one queue."""
+
+    items: "deque[_Waiting]"
+    begun: bool = False  # The queue took something of it.
+
+
 class Dispatcher:
     """Sends items and collects results for every request of this process.
 
@@ -68,18 +82,20 @@ class Dispatcher:
         self._observe_cache = observe_cache
         self._cache = VerdictCache(settings.cache_bytes_max, settings.cache_ttl_s)
         self._by_key: dict[bytes, _Waiting] = {}
-        self._gathering: dict[str, list[_Waiting]] = {name: [] for name in QUEUES}
+        self._flows: dict[str, deque[_Flow]] = {name: deque() for name in QUEUES}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._sent = dict.fromkeys(QUEUES, 0)  # Chunks in a queue.
         self._under_way = dict.fromkeys(QUEUES, 0)
         self._held = dict.fromkeys(QUEUES, 0)
         self._bytes_under_way = 0
         self._pace_since, self._pace_done = time.monotonic(), 0
         self._left: dict[str, int] = {}  # Items of a chunk that somebody still waits for.
         self._settled: dict[str, asyncio.Event] = {}  # Of each chunk: all results are there, or nobody waits.
-        self._sending: set[asyncio.Task[object]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
 
     def held(self, queue: str) -> int:
-        """Items of large batches whose turn in a queue has not come; nobody else sees them waiting."""
+        """Items whose turn in a queue has not come; nobody else sees them waiting."""
         return self._held[queue]
 
     @property
@@ -116,7 +132,9 @@ class Dispatcher:
         waiting = [place[0] for place in places if not isinstance(place, ItemResult)]
         try:
             for name in QUEUES:
-                self._gather(name)
+                new = deque(place[0] for place in places if isinstance(place, tuple) and _is_new(place, name))
+                if new:
+                    self._begin(name, _Flow(new))
             if waiting:
                 wanted = {one.result for one in waiting}
                 await asyncio.wait(wanted, timeout=timeout_s, return_when=asyncio.FIRST_EXCEPTION)
@@ -162,7 +180,6 @@ class Dispatcher:
         one = self._by_key[key] = _Waiting(item, name, key, size, asyncio.get_running_loop().create_future())
         self._under_way[name] += 1
         self._bytes_under_way += size
-        self._gathering[name].append(one)
         return one, False
 
     def _leave(self, one: _Waiting) -> None:
@@ -187,123 +204,152 @@ class Dispatcher:
             if settled := self._settled.get(one.chunk_id):
                 settled.set()
 
-    def _gather(self, name: str) -> None:
-        if not self._gathering[name]:
-            return
-        if len(self._gathering[name]) >= self._chunk_items_max(name):
-            self._flush(name)
-        elif name not in self._timers:
-            self._timers[name] = asyncio.get_running_loop().call_later(self._settings.linger_s, self._flush, name)
+    def _begin(self, name: str, flow: _Flow) -> None:
+        self._flows[name].append(flow)
+        self._held[name] += len(flow.items)
+        if self._held[name] >= self._chunk_items_max(name):
+            self._send_some(name)
+        else:
+            self._send_soon(name, self._settings.linger_s)
+
+    def _send_soon(self, name: str, seconds: float) -> None:
+        if name not in self._timers:
+            self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._send_some, name)
 
     def _chunk_items_max(self, name: str) -> int:
         return self._settings.chunk_items_max(name)
 
     def _chunks_at_once(self, name: str) -> int:
-        """Chunks that a batch may have in a queue: two a worker, or as many as one with many in hand has room for."""
+        """Chunks that may be in a queue: two a worker, or as many as one with many in hand has room for."""
         a_worker = CHUNKS_A_WORKER
         if name == "judge":
             a_worker = math.ceil(room_of(self._settings.judges.values()) / self._chunk_items_max(name))
         return a_worker * self._queue.workers(name)
 
-    def _flush(self, name: str) -> None:
+    def _send_some(self, name: str) -> None:
+        """Send as many chunks as may be in the queue; called whenever there may be room or something to send."""
         if timer := self._timers.pop(name, None):
             timer.cancel()
-        gathered = [one for one in self._gathering[name] if not one.result.done()]
-        self._gathering[name] = []
-        # As many chunks as a batch may have in the queue at once, so that the last ones to finish do not leave workers
-        # idle for long.
-        shares = self._chunks_at_once(name)
-        size = min(max(math.ceil(len(gathered) / shares), 1), self._chunk_items_max(name))
-        burst = [gathered[start : start + size] for start in range(0, len(gathered), size)]
-        if len(burst) <= shares:
-            for members in burst:
-                # Packed before the sending begins, so that whoever leaves until then is seen to have left.
-                self._in_background(self._send(name, self._pack(members), members))
-        else:
-            self._in_background(self._send_in_turn(name, burst))
+        room = self._chunks_at_once(name)
+        while self._sent[name] < room:
+            size = min(math.ceil(self._held[name] / room), self._chunk_items_max(name))
+            members = self._take_turns(name, size)
+            if not members:
+                break
+            # Packed before the sending begins, so that whoever leaves until then is seen to have left.
+            chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one, _ in members))
+            self._left[chunk.id] = len(members)
+            for one, _ in members:
+                one.chunk_id = chunk.id
+            self._sent[name] += 1
+            self._in_background(self._carry(name, chunk, members))
+        if self._watching is None and any(not flow.begun for flow in self._flows[name]):
+            self._watching = self._in_background(self._watch_store())
 
-    def _pack(self, members: Sequence[_Waiting]) -> Chunk:
-        chunk = Chunk(uuid.uuid4().hex, tuple(one.item for one in members))
-        self._left[chunk.id] = len(members)
-        for one in members:
-            one.chunk_id = chunk.id
-        return chunk
+    def _take_turns(self, name: str, size: int) -> list[tuple[_Waiting, _Flow]]:
+        """The next items to send, at most `size`, one of each request in turn."""
+        flows = self._flows[name]
+        members: list[tuple[_Waiting, _Flow]] = []
+        while flows and len(members) < size:
+            flow = flows.popleft()
+            while flow.items:
+                one = flow.items.popleft()
+                self._held[name] -= 1
+                if not one.result.done():  # Else nobody waits for it any more.
+                    members.append((one, flow))
+                    break
+            if flow.items:
+                flows.append(flow)
+        return members
 
-    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(work)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+        return task
 
-    async def _send_in_turn(self, name: str, burst: list[list[_Waiting]]) -> None:
-        """Send many chunks, a bounded number of them at a time."""
-        waiting = iter(burst)
-        taken = False  # The queue has accepted one: from then on the batch is under way, and is not refused any more.
-        self._held[name] += sum(len(members) for members in burst)
-
-        async def send(members: list[_Waiting]) -> None:
-            nonlocal taken
-            pause_s, longest_s = SEND_AGAIN_S
-            while members := [one for one in members if not one.result.done()]:
-                # Under a new name each time: of one that seemed refused, results may have come that nobody heard.
-                chunk, final = self._pack(members), not taken
-                settled = self._settled[chunk.id] = asyncio.Event()
-                try:
-                    if await self._send(name, chunk, members, final=final):
-                        taken = True
-                        await settled.wait()
-                        return
-                finally:
-                    del self._settled[chunk.id]
-                if final:
-                    return
-                self._left.pop(chunk.id, None)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, longest_s)
-
-        async def send_one_after_the_other() -> None:
-            for members in waiting:
-                self._held[name] -= len(members)
-                await send(members)
-
-        await asyncio.gather(*(send_one_after_the_other() for _ in range(self._chunks_at_once(name))))
-
-    async def _send(self, name: str, chunk: Chunk, members: list[_Waiting], *, final: bool = True) -> bool:
-        """Hand a chunk to the queue.
-
-        Args: final: a refusal is its items' end, and their callers are told.
-        Returns: whether the queue took it, or nobody wants it any more.
-        """
+    async def _carry(self, name: str, chunk: Chunk, members: list[tuple[_Waiting, _Flow]]) -> None:
+        """See a chunk through: to the queue, and until all its results are there or nobody waits for them."""
         to_come = len(members)
+        settled = self._settled[chunk.id] = asyncio.Event()
 
         def on_result(index: int, result: ItemResult) -> None:
             nonlocal to_come
-            one = members[index]
+            one, _ = members[index]
             self._cache.put(one.key, result)
             self._one_done()
             if not one.result.done():
                 one.result.set_result(result)
             to_come -= 1
-            if not to_come and (settled := self._settled.get(chunk.id)):
+            if not to_come:
                 settled.set()
 
-        if chunk.id not in self._left:
-            return True
-        taken = True
+        refusal = None
         try:
-            await self._queue.submit(name, chunk, on_result)
+            if chunk.id in self._left:
+                await self._queue.submit(name, chunk, on_result)
+                for _, flow in members:
+                    flow.begun = True
+                if chunk.id not in self._left:
+                    self._queue.forget(chunk.id)  # The last caller left while it was being sent.
+                else:
+                    await settled.wait()
         except ServiceFault as fault:
-            taken = False
-            if final:
-                for one in members:
-                    if not one.result.done():
-                        one.result.set_exception(fault)
-        if chunk.id not in self._left:
-            self._queue.forget(chunk.id)  # The last caller left while it was being sent.
-        return taken
+            refusal = fault
+        finally:
+            del self._settled[chunk.id]
+            self._sent[name] -= 1
+        if refusal is None:
+            self._send_some(name)
+        else:
+            self._left.pop(chunk.id, None)
+            self._take_back(name, members, refusal)
+
+    def _take_back(self, name: str, members: list[tuple[_Waiting, _Flow]], refusal: ServiceFault) -> None:
+        """The queue refused a chunk: what is under way is sent again, what is not is refused as well.
+
+        Again means in another chunk: of one that only seemed refused, results may come that nobody hears.
+        """
+        for one, flow in reversed(members):
+            one.chunk_id = ""
+            if one.result.done():
+                continue
+            if not flow.begun:
+                one.result.set_exception(refusal)
+                continue
+            if not flow.items:
+                self._flows[name].appendleft(flow)
+            flow.items.appendleft(one)
+            self._held[name] += 1
+        if self._held[name]:
+            self._send_soon(name, SEND_AGAIN_S)
+
+    async def _watch_store(self) -> None:
+        """Refuse what waits for its first chunk to be sent, should the store go away meanwhile.
+
+        The chunks before it are still held to be under way then, and would not say so.
+        """
+        try:
+            while waiting := [flow for flows in self._flows.values() for flow in flows if not flow.begun]:
+                await asyncio.sleep(LOOK_S)
+                try:
+                    await self._queue.check()
+                except ServiceFault as fault:
+                    for one in (one for flow in waiting if not flow.begun for one in flow.items):
+                        if not one.result.done():
+                            one.result.set_exception(fault)
+        finally:
+            self._watching = None
 
 
 Place = ItemResult | tuple[_Waiting, bool]
 """A result that is known, or an item under way and whether it was under way already."""
+
+
+def _is_new(place: tuple[_Waiting, bool], name: str) -> bool:
+    """Whether the item has to be sent to this queue: another request's was under way already."""
+    one, shared = place
+    return not shared and one.queue == name
 
 
 def _collect(places: Sequence[Place]) -> list[ItemResult]:

@@ -49,6 +49,9 @@ class MemoryQueue:
         """See JobQueue."""
         return int(time.time() * 1000)
 
+    async def check(self) -> None:
+        """See JobQueue."""
+
     async def state(self) -> dict[str, QueueState]:
         """See JobQueue."""
         return dict.fromkeys(QUEUES, QueueState(depth=0, oldest_s=0.0, workers=1))

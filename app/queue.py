@@ -41,5 +41,11 @@ class JobQueue(Protocol):
         Raises: StoreUnavailable.
         """
 
+    async def check(self) -> None:
+        """Does the store answer?
+
+        Raises: StoreUnavailable.
+        """
+
     def workers(self, queue: str) -> int:
         """Workers lately seen on a queue, from memory; at least 1."""

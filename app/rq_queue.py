@@ -1,11 +1,11 @@
-"""The real JobQueue: rq carries the chunks, our own records are the truth.
+"""The real JobQueue: rq's queues carry the deliveries, our own records are the truth.
 
 Theory of operation. A *chunk* is stored once under its id. A *delivery* is one attempt at (part of) a chunk: the id of
-the chunk alone for the first, `chunk-index-attempt` for an item given out again. rq's job id is the delivery, its only
-argument too. A worker of an older release than the chunk hands its delivery back under a new name (`…_1`, `…_2`),
-since rq forgets a job that ran.
+the chunk alone for the first, `chunk-index-attempt` for an item given out again; with `_1`, `_2`… behind it once a
+worker of another release handed it back. Deliveries are all that rq's lists hold: a message names no callable, and
+there is no job record that a worker would execute.
 
-    submit  one MULTI: the chunk, the delivery in `queued`, the rq job                       API
+    submit  one script: the chunk, the delivery in `queued` and in rq's list                 API
     take    one script: from `queued` to `leases` with an expiry by the store's own clock    worker
     beat    every third of a lease: leases renewed, the worker's sign of life                worker (thread)
     put     one script: the result into the chunk's record where none stands yet, and then
@@ -20,8 +20,9 @@ What dies where: a worker before `take`: reaped from `queued`; after: its lease 
 records expire by TTL, nobody waits for them. The store: append-only file; submit answers StoreUnavailable, workers and
 the reader wait for it to come back. A worker that was only frozen may write late: the first writer has won.
 
-rq's own job states, time-outs and retries are not used: its clean-up of a dead worker's job takes minutes, its time
-limit is a signal, and its default serializer executes what it reads.
+rq gives its lists, its workers' registration and their stopping. Its job records, states, time-outs and retries are not
+used: they take some thirty round trips a job, the clean-up of a dead worker's job takes minutes, the time limit is a
+signal, and the default serializer executes what it reads.
 """
 
 import asyncio
@@ -43,10 +44,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq.exceptions import NoSuchJobError
-from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.timeouts import BaseDeathPenalty
 from rq.worker_registration import clean_worker_registry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
@@ -56,8 +54,6 @@ from app.queue import OnResult, QueueState
 from app.settings import Settings
 
 _log = structlog.get_logger()
-
-GRADE_CHUNK = "app.jobs.grade_chunk"
 
 CLOCK_GOOD_S = 10.0
 """Seconds for which the store's clock is followed by this host's."""
@@ -76,6 +72,18 @@ ADMIT = (
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return now
+"""
+)
+_SUBMIT = (
+    _NOW
+    + """
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return {0, now} end
+redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('SADD', KEYS[5], KEYS[4])
+redis.call('RPUSH', KEYS[4], ARGV[1])
+return {1, now}
 """
 )
 _TAKE = (
@@ -222,37 +230,6 @@ class Keys:
         return f"{self.prefix}.{lane}"
 
 
-class GradeJob(Job):
-    """An rq job that can only be grade_chunk: whoever can write to Redis still cannot name another callable."""
-
-    @property
-    def func(self) -> Callable[..., Any]:
-        """The one callable.
-
-        Raises: ValueError for any other.
-        """
-        from app.jobs import grade_chunk  # Here, because the API process enqueues without loading the graders.
-
-        if self.func_name != GRADE_CHUNK or self.instance is not None:
-            raise ValueError("refused: a queue message named another callable")
-        return grade_chunk
-
-    success_callback = failure_callback = stopped_callback = None
-
-    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
-        """No message makes this process call an address."""
-
-
-class NoDeathPenalty(BaseDeathPenalty):
-    """rq's time limit, switched off: time has one owner in each process, and it is not a signal (see WorkerDesk)."""
-
-    def setup_death_penalty(self) -> None:
-        """Nothing to set up."""
-
-    def cancel_death_penalty(self) -> None:
-        """Nothing to cancel."""
-
-
 def connect(settings: Settings, url: str, *, patience: float = 1.0) -> redis.Redis:
     """A client with socket time-outs that tries a lost connection once more, but no silence.
 
@@ -284,13 +261,7 @@ def warn_of_losses(connection: redis.Redis) -> None:
 
 def rq_queue(keys: Keys, lane: str, connection: Any) -> rq.Queue:
     """The rq queue behind one of our lanes."""
-    return rq.Queue(
-        keys.rq_name(lane),
-        connection=connection,
-        serializer=JSONSerializer,
-        job_class=GradeJob,
-        death_penalty_class=NoDeathPenalty,
-    )
+    return rq.Queue(keys.rq_name(lane), connection=connection, serializer=JSONSerializer)
 
 
 def parse_delivery(delivery: str) -> tuple[str, int | None, int]:
@@ -303,24 +274,12 @@ def parse_delivery(delivery: str) -> tuple[str, int | None, int]:
 
 
 def enqueue(keys: Keys, connection: Any, pipe: Any, admit: Any, lane: str, deliveries: dict[str, int]) -> None:
-    """Add to a MULTI under way: the deliveries (each with its number of items) to `queued` and to rq."""
+    """Add to a MULTI under way: the deliveries (each with its number of items) to `queued` and to rq's list."""
+    queue = rq_queue(keys, lane, connection)
+    pipe.sadd(queue.redis_queues_keys, queue.key)
     for delivery, items in deliveries.items():
         admit(keys=[keys.queued(lane), keys.sizes(lane)], args=[delivery, items], client=pipe)
-    rq_queue(keys, lane, connection).enqueue_many(
-        [
-            rq.Queue.prepare_data(
-                GRADE_CHUNK,
-                args=[delivery],
-                job_id=delivery,
-                timeout=-1,
-                result_ttl=0,
-                failure_ttl=3600,
-                description="",
-            )
-            for delivery in deliveries
-        ],
-        pipeline=pipe,
-    )
+        queue.push_job_id(delivery, pipeline=pipe)
 
 
 class RqQueue:
@@ -341,11 +300,13 @@ class RqQueue:
         self._stream = self._keys.replies(uuid.uuid4().hex)
         self._waiting: dict[str, tuple[OnResult, set[int]]] = {}  # With the indices still to come.
         self._admit = self._redis.register_script(ADMIT)
+        self._submit_script = self._redis.register_script(_SUBMIT)
         self._expired = self._redis.register_script(_EXPIRED)
         self._put = self._redis.register_script(_PUT)
         self._state = self._redis.register_script(_STATE)
         self._senders = ThreadPoolExecutor(4, thread_name_prefix="send")
         self._stopping = threading.Event()
+        self._rq = {lane: rq_queue(self._keys, lane, self._redis) for queue in QUEUES for lane in lanes_of(queue)}
         self._clock_ahead_ms, self._clock_good_until = 0, -math.inf
         self._workers_seen = dict.fromkeys(QUEUES, 1)
         self._tasks: list[asyncio.Task[None]] = []
@@ -381,22 +342,21 @@ class RqQueue:
             raise
 
     def _submit(self, queue: str, chunk: Chunk) -> None:
-        keys, ttl = self._keys, self._settings.result_ttl_s
+        keys, listed = self._keys, self._rq[queue]
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                pipe.zcard(keys.queued(queue))
-                pipe.time()
-                waiting, (seconds, microseconds) = pipe.execute()
-            self._set_clock(seconds, microseconds)
-            if waiting >= self._settings.queue_chunks_max:
-                raise QueueFull(f"the {queue} queue is full", retry_after_s=5)
-            placed = Chunk(chunk.id, chunk.items, self._stream, seconds * 1000 + microseconds // 1000)
-            with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(keys.chunk(chunk.id), placed.to_text(), ex=ttl)
-                enqueue(keys, self._redis, pipe, self._admit, queue, {chunk.id: len(chunk.items)})
-                pipe.execute()
+            if time.monotonic() > self._clock_good_until:
+                self._set_clock(*self._redis.time())
+            placed = Chunk(chunk.id, chunk.items, self._stream, self._clock_now_ms())
+            names = [keys.queued(queue), keys.sizes(queue), keys.chunk(chunk.id), listed.key, listed.redis_queues_keys]
+            settings = self._settings
+            args: list[str | int] = [chunk.id, len(chunk.items), settings.queue_chunks_max]
+            args += [placed.to_text(), settings.result_ttl_s]
+            taken, now_ms = self._submit_script(keys=names, args=args)
         except RedisError as error:
             raise _unavailable(error) from error
+        self._set_clock(int(now_ms) // 1000, int(now_ms) % 1000 * 1000)
+        if not taken:
+            raise QueueFull(f"the {queue} queue is full", retry_after_s=5)
 
     def forget(self, chunk_id: str) -> None:
         """See JobQueue."""
@@ -416,7 +376,17 @@ class RqQueue:
                 self._set_clock(*await self._in_thread(self._redis.time))
             except RedisError as error:
                 raise _unavailable(error) from error
+        return self._clock_now_ms()
+
+    def _clock_now_ms(self) -> int:
         return self._clock_ahead_ms + int(time.monotonic() * 1000)
+
+    async def check(self) -> None:
+        """See JobQueue."""
+        try:
+            await self._in_thread(self._redis.ping)
+        except RedisError as error:
+            raise _unavailable(error) from error
 
     def _set_clock(self, seconds: int, microseconds: int) -> None:
         self._clock_ahead_ms = seconds * 1000 + microseconds // 1000 - int(time.monotonic() * 1000)
@@ -506,7 +476,7 @@ class RqQueue:
                 self._read_state()
                 for lane in (lane for queue in QUEUES for lane in lanes_of(queue)):
                     self.reap(lane)
-                    clean_worker_registry(rq_queue(self._keys, lane, self._redis))
+                    clean_worker_registry(self._rq[lane])
             except RedisError as error:
                 _log.warning("reaper_lost_store", error=type(error).__name__)
             except Exception:  # noqa: BLE001  A reaper that died would lose items; it logs and goes on.
@@ -524,7 +494,7 @@ class RqQueue:
         for delivery in expired:
             _log.warning("lease_expired", lane=lane, delivery=delivery.decode())
             self._try_redeliver(lane, delivery.decode(), keys.leases(lane))
-        listed = rq_queue(keys, lane, self._redis).key
+        listed = self._rq[lane].key
         for delivery in waiting:
             if self._redis.lpos(listed, delivery) is None and self._redis.zscore(keys.queued(lane), delivery):
                 _log.warning("delivery_lost_before_start", lane=lane, delivery=delivery.decode())
@@ -554,7 +524,6 @@ class RqQueue:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(record, delivery)
             pipe.hdel(keys.sizes(lane), delivery)
-            self._forget_rq_job(delivery, pipe)
             if attempt + 1 < self._settings.deliveries_max:
                 again = {f"{chunk_id}-{index}-{attempt + 1}": 1 for index in left}
                 if again:
@@ -565,12 +534,6 @@ class RqQueue:
                     result = ItemResult.failed(code, FAULT_CODES[code], retryable=code == "worker_lost")
                     write_results(self._put, keys, chunk, [(index, result)], self._settings.result_ttl_s, client=pipe)
             pipe.execute()
-
-    def _forget_rq_job(self, delivery: str, pipe: Any) -> None:
-        """What rq keeps of a job whose worker died would otherwise stay for ever."""
-        with contextlib.suppress(NoSuchJobError, ValueError):
-            job = GradeJob.fetch(delivery, connection=self._redis, serializer=JSONSerializer)
-            job.delete(pipeline=pipe, remove_from_queue=False)
 
 
 def write_results(

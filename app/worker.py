@@ -7,17 +7,19 @@ it. A crash costs the items it had not written; their lease runs out and another
 import contextlib
 import os
 import socket
+import time
 import uuid
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from app import jobs, version
 from app.chunk import lanes_of
 from app.processes import die_with_parent
-from app.rq_queue import GradeJob, Keys, NoDeathPenalty, WorkerDesk, connect, rq_queue
+from app.rq_queue import Keys, WorkerDesk, connect, rq_queue
 from app.settings import Settings
 from graders.registry import Registry
 from sandbox.limits import Limits
@@ -25,23 +27,86 @@ from sandbox.runner import Runner
 
 _log = structlog.get_logger()
 
+TAKE_S = 1
+"""Seconds that a worker waits for a delivery before it looks whether it shall stop."""
+
+RQ_HEARTBEAT_S = 60.0
+"""Seconds between two signs of life for rq's own registry, which forgets a worker after eight minutes."""
+
 STUCK_EXIT = 70
 """Exit status of a worker that an item held past its backstop (sysexits' EX_SOFTWARE)."""
 
 
 class QuietWorker(SimpleWorker):
-    """rq's worker without what we do ourselves: time limits, clean-up of dead workers, a process title per job."""
+    """rq's worker, reduced to what we use of it: its registration, its signals, and taking from lists in order.
 
-    death_penalty_class = NoDeathPenalty
-    log_job_description = False
+    What a list holds is a delivery and no more: no record of a job is read, so that whoever can write to the store
+    cannot name a callable, and no round trip is spent on states that nobody asks for. What became of a delivery,
+    time limits and dead workers are app.rq_queue's.
+    """
+
+    _sign_at = 0.0
 
     @property
     def should_run_maintenance_tasks(self) -> bool:
         """Never: app.rq_queue's reaper gives out again what a dead worker left."""
         return False
 
+    def _set_connection(self, connection: Any) -> Any:
+        """The connection as it is: rq would raise its time-out to minutes, and we wait in short steps."""
+        return connection
+
+    def subscribe(self) -> None:
+        """To no channel of commands."""
+
+    def unsubscribe(self) -> None:
+        """From none."""
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """There is none."""
+
     def procline(self, message: str) -> None:
-        """No process title: it would name jobs to everybody on the host."""
+        """No process title: it would name deliveries to everybody on the host."""
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Known here only."""
+        self._state = state
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Now and then, long before rq would take us for dead; leases have beats of their own."""
+        if time.monotonic() >= self._sign_at:
+            super().heartbeat(timeout, pipeline)
+            self._sign_at = time.monotonic() + RQ_HEARTBEAT_S
+
+    def _shutdown(self) -> None:
+        """Asked to stop. Only noted: an exception here could lose a delivery that was taken a moment ago."""
+        self._stop_requested = True
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """The next delivery and its list; None once we are asked to stop, or, in a burst, when there is none."""
+        lists = [queue.key for queue in self.queues]
+        pause_s = 0.1
+        while not self._stop_requested:
+            try:
+                self.heartbeat()
+                found: Any = self.connection.blpop(lists, timeout=TAKE_S)
+                if found:
+                    return found[1].decode("utf-8", "replace"), found[0]
+                if timeout is None:
+                    break
+                pause_s = 0.1
+            except RedisError as error:
+                _log.warning("worker_lost_store", error=type(error).__name__)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, 2.0)
+        return None
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Grade a delivery. Whatever goes wrong is not its end: its lease runs out, and it is given out again."""
+        try:
+            jobs.grade_chunk(job)
+        except Exception as error:  # noqa: BLE001  See above.
+            _log.warning("delivery_failed", delivery=job[:100], error=repr(error)[:200])
 
 
 def run(settings: Settings, queue: str) -> None:
@@ -84,7 +149,6 @@ def run(settings: Settings, queue: str) -> None:
             [rq_queue(keys, lane, connection) for lane in lanes_of(queue)],  # In this order: requests before jobs.
             connection=connection,
             name=name,
-            job_class=GradeJob,
             serializer=JSONSerializer,
         )
         _log.info("worker_ready", **info)
