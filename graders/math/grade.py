@@ -106,7 +106,7 @@ def read_reference(given: str) -> Reference:
         first = _option_letters(shown)
         if first is None and span.text is not None and span.method in ("phrase", "answer_tag", "hashes"):
             shown = span.text
-    dollars = _DOLLARS.match(shown)
+    dollars = _DOLLARS.match(shown) if "$" in shown or "\\" in shown else None
     if dollars is not None and "$" not in dollars.group(2):
         shown = dollars.group(2)
     shown = shown.strip()
@@ -282,7 +282,7 @@ class MathGrader:
             answer = span.narrow
         given = _cut(answer)
         words_only = reference.tree is None
-        retracted = retracted or (bool(rest) and text.DENIALS.search(rest) is not None)
+        retracted = retracted or (bool(rest) and text.denies(rest))
         if not retracted and answer == reference.text and task.require_form is None and not prompt:
             explain = _Explain(reference, answer, reference.tree)
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "text", given, explain=explain)
@@ -293,9 +293,9 @@ class MathGrader:
                 return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="rational", answer=given, explain=explain)
             if task.require_form is None:
                 return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, "rational", given, explain=explain)
-        hedged = _WORDY.search(answer) and (text.DENIALS.search(answer) or text.OPEN.search(answer))
-        if hedged and not words_only and text.DENIALS.search(reference.text):
-            hedged = None  # The reference itself denies something: the words are compared, not weighed.
+        hedged = _WORDY.search(answer) is not None and text.hedges(answer)
+        if hedged and not words_only and text.denies(reference.text):
+            hedged = False  # The reference itself denies something: the words are compared, not weighed.
         if retracted or (hedged and not _says_the_same(reference, answer)):
             explain = _Explain(reference, "", None)
             return Verdict(Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=explain)
@@ -362,7 +362,7 @@ def _prose(line: str, reference: Reference) -> bool:
     """Whether a completion of one line is a sentence about the answer rather than the answer."""
     if reference.tree is None:
         return False
-    return text.DENIALS.search(line) is not None or _STATES.search(line) is not None or _tree_or_none(line) is None
+    return text.denies(line) or _STATES.search(line) is not None or _tree_or_none(line) is None
 
 
 # What every denial and hedge has: a word outside of commands, a text command, a question mark, another script.

@@ -457,15 +457,19 @@ def _decadic(node: Node) -> Node:
 
 def settled(node: Node) -> Node:
     """Plus-minus as two values, memberships as their sets, lists flattened, one-element sets as their element."""
+    return _settled(node, holds(node, "pm")) if node.args else node
+
+
+def _settled(node: Node, signed: bool) -> Node:
+    """Signed: whether there is a plus-minus somewhere in the whole."""
     op = node.op
     if op == "in":
-        inner = node.args[1]
-        return settled(inner)
+        return _settled(node.args[1], signed)
     if op == "list" or op == "set":
         items: list[Node] = []
         for arg in node.args:
-            made = settled(arg)
-            if (made.op == "list" and (arg.op == "list" or holds(arg, "pm"))) or (
+            made = _settled(arg, signed)
+            if (made.op == "list" and (arg.op == "list" or (signed and holds(arg, "pm")))) or (
                 op == "list" and made.op == "set" and made.args and len(node.args) == 1
             ):
                 items.extend(made.args)
@@ -473,10 +477,10 @@ def settled(node: Node) -> Node:
                 items.append(made)
         return Node(op, tuple(items), node.value)
     if op == "rel" and node.value == ("=",) and node.args[1].op in ("set", "list", "union", "tuple", "special"):
-        return Node("rel", (node.args[0], settled(node.args[1])), node.value)
+        return Node("rel", (node.args[0], _settled(node.args[1], signed)), node.value)
     if op in ("mul", "add") and any(arg.op == "matrix" for arg in node.args):
         return _matrix_value(node)
-    if node.args and holds(node, "pm"):
+    if signed and node.args and holds(node, "pm"):
         return Node("list", (_signed(node, True), _signed(node, False)), frozenset(("or",)))
     return node
 

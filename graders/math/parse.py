@@ -255,6 +255,8 @@ class _Parser:
             items.append(item)
             if len(items) > ITEMS_MAX:
                 raise Unreadable("too many items")
+            if self.token.kind == "end":
+                break
             if self.token.text in _ARROWS and self.token.kind != "letter":
                 # "x^2 = 4 => x = 2": what is concluded is the answer.
                 self.next()
@@ -310,7 +312,9 @@ class _Parser:
 
     def clause(self) -> Node:
         """A value, a chain of comparisons, a membership or a ratio, with the words around it."""
-        self.enter()
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Unreadable("too deep")
         if self.token.kind == "word":
             self.preamble()
         text = self.token.text
@@ -560,7 +564,9 @@ class _Parser:
                 left = Node(name, (left, right))
 
     def sum(self) -> Node:
-        self.enter()
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Unreadable("too deep")
         token = self.token
         if token.text not in _SIGNS:
             left = self.term()
@@ -581,7 +587,8 @@ class _Parser:
             token = self.token
             if token.kind == "op":
                 if token.text == "+":
-                    self.next()
+                    self.i = i = self.i + 1
+                    self.token = self.tokens[i]
                     terms.append(self.signed_term())
                     continue
                 if token.text == "-":
@@ -615,6 +622,8 @@ class _Parser:
         return _sum(terms)
 
     def signed_term(self) -> Node:
+        if self.token.text not in _SIGNS:
+            return self.term()
         if self.token.kind == "op" and self.token.text in ("-", "+"):
             return negated(self.term()) if self.next().text == "-" else self.term()
         return self.term()
@@ -676,7 +685,8 @@ class _Parser:
                 continue
             if kind == "cmd":
                 if text in ("cdot", "times", "ast", "cdotp", "star", "bullet"):
-                    self.next()
+                    self.i = i = self.i + 1
+                    self.token = self.tokens[i]
                     left = _product(left, self.factor())
                     continue
                 if text in ("div", "slash"):
@@ -843,9 +853,13 @@ class _Parser:
                 return _READY.get(token.text) or (
                     self.numeral_value(token.text) if kind == "num" else Node("sym", (), token.text)
                 )
-        self.enter()
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Unreadable("too deep")
         if kind == "num":
             base = self.numeral()
+        elif kind == "letter":
+            base = self.letter()
         else:
             base = self.atom()
         text = self.token.text
@@ -861,7 +875,8 @@ class _Parser:
             if token.kind == "num" or token.kind == "word":
                 return base
             if text in ("^", "**"):
-                self.next()
+                self.i = i = self.i + 1
+                self.token = self.tokens[i]
                 base = self.raised(base)
             elif text == "!":
                 if self.peek().text == "!":
@@ -896,6 +911,8 @@ class _Parser:
             elif text == "\\\\" and self.peek().text == "%":
                 self.next()
             else:
+                return base
+            if self.token.text not in _POSTFIX and self.token.text != "\\\\":
                 return base
         raise Unreadable("too many postfixes")
 
@@ -1088,7 +1105,8 @@ class _Parser:
         if kind == "cmd":
             reader = _ATOMS.get(text)
             if reader is not None:
-                self.next()
+                self.i = i = self.i + 1
+                self.token = self.tokens[i]
                 return reader(self, text)
             if text in _UNARY:
                 self.next()

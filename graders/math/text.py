@@ -45,6 +45,38 @@ OPEN = re.compile(
 )
 
 
+# A word that each match in ASCII has, except for the marks below: looking words up is much faster than the patterns.
+_DENYING = names(
+    "not never neither nor wrong incorrect incorrectly false mistaken mistake invalid except unlikely cannot untrue"
+    " anything other rather instead refuse refuses refusing decline unable give skip disregard ignore reject rejected"
+    " ruled no isnt wasnt arent dont doesnt cant pas nicht kein t"
+)
+_OPENING = names(
+    "either maybe perhaps possibly probably might could may not unsure think guess one between alternatively any"
+    " whichever unless unknown unclear depends pick hopefully if vs versus"
+)
+_ASKING = names("is are was were does do did could can would should might may will")
+_WORD_RUN = re.compile(r"[a-z]+")
+
+
+def denies(text: str) -> bool:
+    """Whether the words deny something."""
+    if text.isascii() and "\\" not in text and _DENYING.isdisjoint(_WORD_RUN.findall(text.lower())):
+        return False
+    return DENIALS.search(text) is not None
+
+
+def hedges(text: str) -> bool:
+    """Whether the words deny something or leave it open."""
+    if text.isascii() and "?" not in text:
+        runs = _WORD_RUN.findall(text.lower())
+        if _OPENING.isdisjoint(runs) and not (runs and runs[0] in _ASKING):
+            if _DENYING.isdisjoint(runs) and "\\" not in text:
+                return False
+            return DENIALS.search(text) is not None
+    return DENIALS.search(text) is not None or OPEN.search(text) is not None
+
+
 def tight(text: str) -> str:
     """The text without anything that only lays it out; equal tight texts are equal answers."""
     text = _TIGHT.sub("", _BETWEEN_DIGITS.sub("\x01", text))
