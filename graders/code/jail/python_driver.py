@@ -165,7 +165,11 @@ class Driver:
         return {"v": True}
 
     def _provide(self, code: types.CodeType, source: bytes) -> None:
-        """Bind what contest sites import for everybody, as far as the code names it; what it binds itself wins."""
+        """Offer what contest sites import for everybody, as far as the code names it; what it binds itself wins.
+
+        Among the built-in names, not in its own: the tests call what the solution defines, and a method named `add`
+        must not be mistaken for the operator of that name, nor a solution that defines nothing pass by it.
+        """
         used: set[str] = set()
         pending = [code]
         while pending:
@@ -173,12 +177,15 @@ class Driver:
             used.update(block.co_names)
             pending.extend(constant for constant in block.co_consts if isinstance(constant, types.CodeType))
         used.update(name for name in ("List", "Optional", "Dict", "Tuple", "Set") if name.encode() in source)
+        offered: dict[str, Any] = {}
         for module, names in _PRELUDE.items():
             for name in used.intersection(names.split()):
                 if hasattr(builtins, name):
                     continue
                 value = getattr(__import__(module), name) if module else __import__(name)
-                self._space.setdefault(name, value)
+                offered.setdefault(name, value)
+        if offered:
+            self._space["__builtins__"] = {**vars(builtins), **offered}
         self._has_nodes = b"ListNode" in source or b"TreeNode" in source
         if self._has_nodes:
             exec(_NODES, self._space)  # noqa: S102  Our own text.

@@ -47,6 +47,12 @@ ADD = [([1, 2], 3), ([100, 23], 123), ([-5, 3], -2)]
         ("def f(xs): return list(SortedList(xs))", "f", [([[2, 1]], [1, 2])], Reason.PASSED),
         ("def f(xs): xs.sort()", "f", [([[2, 1]], [1, 2])], Reason.PASSED),
         ("def f(xs): xs = sorted(xs)", "f", [([[2, 1]], [1, 2])], Reason.WRONG_ANSWER),
+        # A method's name may be one that contest sites import for everybody; then it is still the method that is
+        # called, and a solution that only calls such a name has not defined it (2026-11-27, LeetCode's `add`).
+        ("class Solution:\n    def add(self, a, b): return a", "add", ADD, Reason.WRONG_ANSWER),
+        ("class Solution:\n    def gcd(self, a, b): return a + b", "Solution.gcd", ADD, Reason.PASSED),
+        ("print(add(1, 2))", "add", ADD, Reason.RUNTIME_ERROR),
+        ("from operator import add", "add", ADD, Reason.PASSED),
         ("def f(x): pass", "f", [([1], None)], Reason.PASSED),
         ("def f(x): pass", "f", [([5], 5)], Reason.WRONG_ANSWER),
         ("def f(x): return open", "f", [([5], 5)], Reason.WRONG_ANSWER),
