@@ -7,6 +7,7 @@ limits, the undecided), what a judge said that might say otherwise next time, an
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import replace
 
@@ -20,7 +21,10 @@ _MOODY = frozenset({"time_limit", "memory_limit", "output_limit", "compile_error
 
 
 def key_of(item: ChunkItem) -> tuple[bytes, int]:
-    """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes."""
+    """A digest of everything a verdict on the item depends on, but not its deadline; and its size in bytes.
+
+    A program that is only to be run has a key of its own each time: whoever asks for a run wants it made.
+    """
     # Keys stay in the order they were sent: a program can see the order of an argument's keys.
     seen = [
         item.completion,
@@ -33,6 +37,8 @@ def key_of(item: ChunkItem) -> tuple[bytes, int]:
     ]
     text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
+    if item.task is not None and item.task.get("kind") == "run":
+        return os.urandom(32), len(data)
     return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)
 
 
@@ -57,7 +63,7 @@ class VerdictCache:
 
     def put(self, key: bytes, result: ItemResult) -> None:
         """Keep a result, if it would come out the same again."""
-        if result.status == "error" or _is_moody(result):
+        if result.status == "error" or result.run is not None or _is_moody(result):
             return
         size = 256 + len(result.to_text())
         if size <= self._bytes_max:

@@ -14,7 +14,7 @@ from graders.verdict import JsonValue, TestOutcome, Verdict
 
 VERSION = 2
 """Raised whenever an older worker would misread a chunk; such a worker hands the chunk back. 2: `tokens`
-and `turns` of ChunkItem."""
+and `turns` of ChunkItem, and programs that come by themselves (graders.work)."""
 
 READABLE = (1, VERSION)
 """Versions of chunks that this release reads: what an older one did not send has a default here."""
@@ -128,6 +128,7 @@ class ItemResult:
         cached: the verdict was found before, for an equal item.
         judge: where a judge was asked, what its requests were like, and whether the verdict may be cached
             (app.judges.Record); else None.
+        run: what a program did that was only to be run (graders.verdict.RunReport); then nothing was judged.
     """
 
     status: Status
@@ -139,6 +140,7 @@ class ItemResult:
     grade_s: float = 0.0
     cached: bool = False
     judge: Mapping[str, Any] | None = None
+    run: Mapping[str, Any] | None = None
 
     @classmethod
     def failed(cls, code: str, message: str, *, retryable: bool = True) -> "ItemResult":
@@ -148,8 +150,9 @@ class ItemResult:
     def to_text(self) -> str:
         """The result as JSON."""
         value = {"v": RESULT_VERSION} | asdict(self)
-        if self.judge is None:
-            del value["judge"]  # An API process from before reads all but these.
+        for name in ("judge", "run"):  # An API process from before reads all but these.
+            if value[name] is None:
+                del value[name]
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
     @classmethod

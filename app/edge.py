@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from urllib.parse import unquote, unquote_plus
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -36,11 +37,13 @@ from app.settings import Settings
 
 _log = structlog.get_logger()
 
-OPEN_ROUTES = frozenset({"/", "/livez", "/readyz", "/version", "/docs", "/openapi.json"})
+OPEN_ROUTES = frozenset({"/", "/livez", "/readyz", "/version", "/docs", "/openapi.json", "/v1/ping", "/health"})
 OPEN_FOLDER = "/static-offline-docs/"
 """Answered without a key: probes and browsers have none, and nothing there is this installation's own."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")
+_PART = re.compile(rb"/(key|profile)/([^/]{1,512})(?=/)")
+_PARTS_MAX = 2
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
@@ -63,11 +66,13 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
+        keys = take_from_address(scope)
         request = Request(scope)
         started = time.monotonic()
         given = request.headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
-        scope.setdefault("state", {}).update(request_id=request_id, arrived=started)
+        scope["state"].update(request_id=request_id, arrived=started)
         trace = _TRACEPARENT.match(request.headers.get("traceparent", ""))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id, **({"trace_id": trace[1]} if trace else {}))
@@ -82,7 +87,7 @@ class Edge:
             await send(message)
 
         try:
-            self._check_key(request)
+            self._check_key(request, keys)
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = 499  # Nobody is there to read an answer; the number is only for the metrics.
@@ -95,17 +100,47 @@ class Edge:
                 route = getattr(scope.get("route"), "path", "other")
                 metrics.observe_http(route, status, time.monotonic() - started)
 
-    def _check_key(self, request: Request) -> None:
+    def _check_key(self, request: Request, in_address: list[str]) -> None:
         path = request.url.path
         if not self._keys or path in OPEN_ROUTES or path.startswith(OPEN_FOLDER):
             return
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        in_header = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        given = [key for key in (in_header, *in_address) if key]
         if not given:
-            raise Unauthorized("a key is needed: Authorization: Bearer KEY, or X-API-Key")
+            raise Unauthorized("a key is needed: Authorization: Bearer KEY, X-API-Key, /key/KEY/... or ?key=KEY")
         # Every key is compared, in constant time each, so that the answer's delay tells nothing.
-        if not sum(hmac.compare_digest(given.encode(), key) for key in self._keys):
+        if not sum(hmac.compare_digest(one.encode(), key) for one in given for key in self._keys):
             raise Forbidden("this key is not one of the configured ones")
+
+
+def take_from_address(scope: Scope) -> list[str]:
+    """Take the key, and a profile, out of a request's address, for callers that can send no headers.
+
+    /key/KEY/profile/NAME/verify becomes /verify, and `key` leaves the query; so nothing behind here, no log line and
+    no metric either, ever sees a key. The profile is left in the scope's state.
+
+    Returns: the keys found, at most four.
+    """
+    keys: list[str] = []
+    raw = scope.get("raw_path") or scope["path"].encode()
+    for _ in range(_PARTS_MAX):
+        found = _PART.match(raw)
+        if found is None:
+            break
+        raw = raw[found.end() :]
+        value = unquote(found[2].decode("latin-1"))
+        if found[1] == b"key":
+            keys.append(value)
+        else:
+            scope["state"]["profile"] = value
+        scope["raw_path"], scope["path"] = raw, unquote(raw.decode("latin-1"))
+    query = scope.get("query_string", b"")
+    if b"key=" in query:
+        parts = query.split(b"&")
+        keys += [unquote_plus(part[4:].decode("latin-1")) for part in parts if part.startswith(b"key=")][:2]
+        scope["query_string"] = b"&".join(part for part in parts if not part.startswith(b"key="))
+    return keys
 
 
 def problem_response(request: Request, error: Exception) -> Response:

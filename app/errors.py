@@ -34,7 +34,7 @@ class Forbidden(ServiceFault):
 
 
 class NotFound(ServiceFault):
-    """No such job, or one that is no longer kept."""
+    """No such job, or one that is no longer kept; no such profile."""
 
 
 class KeyInUse(ServiceFault):
@@ -61,6 +61,10 @@ class QueueFull(ServiceFault):
     """As much work as the bounds allow is waiting; try again later."""
 
 
+class Overdue(ServiceFault):
+    """A program could not be run within the time its caller waits; SandboxFusion's clients try a 504 again."""
+
+
 class StoreUnavailable(ServiceFault):
     """Redis does not answer."""
 
@@ -81,6 +85,7 @@ STATUS: dict[type[ServiceFault], int] = {
     Unprocessable: 422,
     QueueFull: 503,
     StoreUnavailable: 503,
+    Overdue: 504,
 }
 """HTTP status of each fault; anything that is not here is a bug and answers 500."""
 

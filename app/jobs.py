@@ -5,21 +5,25 @@ right party at fault, and the item before never harms the item after.
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from app.chunk import Chunk, ChunkItem, ItemResult, verdict_json
-from app.schemas import check_params, task_from_json
+from app.schemas import check_params, work_from_json
 from graders.components import COMPONENTS, Item
 from graders.errors import GraderFault, JudgeFault, TaskInvalid
 from graders.registry import Registry
 from graders.verdict import Verdict
+from graders.work import RunTask
 from sandbox.errors import SandboxFault
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 TRIES_MAX = 2
 """Times an item is tried within one delivery when the sandbox or a grader's child fails."""
@@ -29,10 +33,19 @@ def grade_item(registry: Registry, item: ChunkItem, *, queue_s: float = 0.0) -> 
     """Judge one item and score its components. Never raises."""
     started = time.perf_counter()
     try:
-        result = scored(item, _judge(registry, item) if item.task is not None else None)
+        result = _grade(registry, item)
     except Exception as error:  # noqa: BLE001  Whatever it is, it costs this item only, and no number.
         result = ended(error)
     return timed(result, queue_s, started)
+
+
+def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
+    work = None if item.task is None else work_from_json(item.task)
+    if isinstance(work, RunTask):
+        return ItemResult("graded", run=asdict(_patiently(partial(registry.run, work, item.completion))))
+    if work is None:
+        return scored(item, None)
+    return scored(item, _patiently(partial(registry.grade, work, item.completion, item.prompt)))
 
 
 def scored(item: ChunkItem, verdict: Verdict | None) -> ItemResult:
@@ -67,14 +80,14 @@ def ended(error: Exception) -> ItemResult:
             return ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
 
 
-def _judge(registry: Registry, item: ChunkItem) -> Verdict:
-    task = task_from_json(item.task)
+def _patiently(attempt: Callable[[], T]) -> T:
+    """Try again when we fail, a bounded number of times."""
     for _ in range(TRIES_MAX - 1):
         try:
-            return registry.grade(task, item.completion, item.prompt)
+            return attempt()
         except (SandboxFault, GraderFault) as fault:
             _log.warning("retrying", error=str(fault))
-    return registry.grade(task, item.completion, item.prompt)
+    return attempt()
 
 
 def grade_in_place(registry: Registry, chunk_text: str, index: int) -> str:

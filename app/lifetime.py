@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app.dispatch import Dispatcher
 from app.ledger import Ledger
 from app.metrics import Metrics
+from app.patience import Patience
 from app.queue import JobQueue
 from app.rq_queue import RqQueue
 from app.settings import Settings
@@ -21,6 +22,7 @@ class Services:
     dispatcher: Dispatcher
     metrics: Metrics
     ledger: Ledger | None
+    patience: Patience
 
 
 def services_over(
@@ -28,7 +30,9 @@ def services_over(
 ) -> Services:
     """The services on top of a queue, and a ledger of jobs, that somebody else opened and closes."""
     metrics = metrics or Metrics()
-    return Services(settings, queue, Dispatcher(queue, settings, metrics.observe_cache), metrics, ledger)
+    dispatcher = Dispatcher(queue, settings, metrics.observe_cache)
+    patience = Patience(settings.compat_wait_s, settings.compat_waiting_max)
+    return Services(settings, queue, dispatcher, metrics, ledger, patience)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import version
+from app.compat import router as compat_router
 from app.edge import Edge, problem_response
 from app.errors import ServiceFault
 from app.job_routes import router as job_router
@@ -54,6 +55,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.include_router(router)
     app.include_router(job_router)
+    app.include_router(compat_router)
 
     def metrics() -> Any:
         opened: Services | None = getattr(app.state, "services", None)

@@ -5,7 +5,8 @@ It does not survive anything and never refuses; tests/contract holds it to the s
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from app.chunk import QUEUES, Chunk, ItemResult
 from app.queue import OnResult, QueueState
@@ -14,11 +15,14 @@ from app.queue import OnResult, QueueState
 class MemoryQueue:
     """Runs each chunk in a thread of its own.
 
-    Args: grade_item: from a chunk's text and an index to a result's text (app.jobs.grade_in_place).
+    Args:
+        grade_item: from a chunk's text and an index to a result's text (app.jobs.grade_in_place).
+        languages: those of the runner behind it.
     """
 
-    def __init__(self, grade_item: Callable[[str, int], str]) -> None:
+    def __init__(self, grade_item: Callable[[str, int], str], languages: Iterable[str] = ()) -> None:
         self._grade_item = grade_item
+        self._languages = tuple(sorted(languages))
         self._chunks: dict[str, OnResult] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -54,7 +58,8 @@ class MemoryQueue:
 
     async def state(self) -> dict[str, QueueState]:
         """See JobQueue."""
-        return dict.fromkeys(QUEUES, QueueState(depth=0, oldest_s=0.0, workers=1))
+        state = QueueState(depth=0, oldest_s=0.0, workers=1)
+        return {name: replace(state, languages=self._languages if name == "code" else ()) for name in QUEUES}
 
     def workers(self, queue: str) -> int:
         """See JobQueue."""

@@ -4,7 +4,7 @@ Measurements travel inside the results, so workers keep no registries of their o
 workers) is read at scrape time. Labels come from closed lists only: no text of a caller ever becomes a label.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -16,6 +16,13 @@ from app.queue import QueueState
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _REWARDS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
+
+_REASONS = {
+    "exited": "finished",
+    "signalled": "runtime_error",
+    **{name: name for name in ("time_limit", "memory_limit", "output_limit")},
+}
+"""How a program ended that was only run, as a label."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -119,11 +126,23 @@ class Metrics:
                 self._runs.labels(language, test["outcome"]).inc()
                 self._run_seconds.labels(language).observe(test["time_s"])
 
+        if result.run is not None:
+            self._observe_run(result.run)
+
     def _observe_judge(self, result: ItemResult) -> None:
         for what, seconds in (result.judge or {}).get("calls", ()):
             self._judge_requests.labels(what).inc()
             if what != "refused":  # Nobody was asked.
                 self._judge_seconds.observe(seconds)
+
+    def _observe_run(self, run: Mapping[str, Any]) -> None:
+        ran = run["ran"]
+        reason = "compile_error" if ran is None else _REASONS[ran["ended"]]
+        if reason == "finished" and ran["exit_code"] != 0:
+            reason = "runtime_error"
+        self._runs.labels(run["language"], reason).inc()
+        if ran is not None:
+            self._run_seconds.labels(run["language"]).observe(ran["cpu_s"])
 
     def observe_cache(self, found: str) -> None:
         """Record one look-up: "hit", "shared" (an equal item is under way) or "miss"."""

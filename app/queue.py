@@ -18,6 +18,7 @@ class QueueState:
     oldest_s: float  # Age of the chunk that waits longest.
     workers: int  # Workers that gave a sign of life within a lease.
     isolation: tuple[str, ...] = ()  # What its workers run programs behind; empty where none are run.
+    languages: tuple[str, ...] = ()  # The languages that at least one of its workers has.
 
 
 class JobQueue(Protocol):

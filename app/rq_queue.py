@@ -442,15 +442,17 @@ class RqQueue:
             rows = await self._in_thread(self._read_state)
         except RedisError as error:
             raise _unavailable(error) from error
-        return {
-            queue: QueueState(
+        states = {}
+        for queue, (depth, age_ms, workers, texts) in zip(QUEUES, rows, strict=True):
+            infos = [json.loads(text) for text in texts]
+            states[queue] = QueueState(
                 depth=int(depth),
                 oldest_s=int(age_ms) / 1000,
                 workers=len(workers),
-                isolation=tuple(sorted({info["isolation"] for info in map(json.loads, infos) if "isolation" in info})),
+                isolation=tuple(sorted({info["isolation"] for info in infos if "isolation" in info})),
+                languages=tuple(sorted({name for info in infos for name in info.get("languages", ())})),
             )
-            for queue, (depth, age_ms, workers, infos) in zip(QUEUES, rows, strict=True)
-        }
+        return states
 
     def _read_state(self) -> Any:
         keys = [self._keys.info]

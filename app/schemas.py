@@ -18,6 +18,7 @@ from app.settings import Settings
 from graders.components import COMPONENTS
 from graders.errors import ParameterRefused
 from graders.task import Task
+from graders.work import Work
 
 _REQUEST = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 _RESPONSE = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
@@ -378,8 +379,25 @@ def task_json(task: Task) -> dict[str, Any]:
 
 
 def task_from_json(value: Any) -> Task:
-    """The task of a chunk, checked once more: a chunk comes from Redis, which is not only ours."""
+    """A task of its JSON.
+
+    Raises: ValidationError.
+    """
     return _TASK.validate_json(to_json(value))
 
 
+def work_from_json(value: Any) -> Work:
+    """What a chunk asks for, checked once more: a chunk comes from Redis, which is not only ours.
+
+    Raises: ValidationError.
+    """
+    return _WORK.validate_json(to_json(value))
+
+
+def work_json(work: Work) -> dict[str, Any]:
+    """The JSON that `work_from_json` reads back."""
+    return cast("dict[str, Any]", _WORK.dump_python(work, mode="json"))
+
+
 _TASK: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="kind")])
+_WORK: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])

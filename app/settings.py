@@ -132,6 +132,16 @@ class Settings(BaseSettings):
     test_processes: Annotated[int, Field(ge=1, le=4096)] = 64
     """Processes of one test when the task names none."""
 
+    run_seconds_max: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """Seconds that a caller of /run_code or Piston's /execute may ask for, for the compiler and for the run each."""
+    run_memory_bytes_max: Annotated[int, Field(ge=16 * MIB)] = 4096 * MIB
+    """Memory that such a caller may ask for; a jail has no more than 4 GiB to give."""
+    compat_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds that a request in another service's format is held while the queue is full, since most of its callers
+    take no notice of Retry-After; then it is 503."""
+    compat_waiting_max: Annotated[int, Field(ge=0)] = 1000
+    """Such requests held at once; one more is 503 at once."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of the log lines written."""
     stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 30.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Self
 
 from graders import choice, instructions, structured, text
@@ -18,7 +19,8 @@ from graders.task import (
     Task,
     TextTask,
 )
-from graders.verdict import Verdict
+from graders.verdict import RunReport, Verdict
+from graders.work import ProgramTask, RunTask
 from sandbox.limits import Limits
 from sandbox.runner import Runner
 
@@ -41,12 +43,17 @@ class Registry:
             PreferenceTask: preference.refuse,
         }
         self._graders[MathTask] = self._exits.enter_context(MathGrader()).grade
+        self._run: Callable[[RunTask, str], RunReport] | None = None
         if runner is not None:
             from graders.code.grade import CodeGrader
+            from graders.code.run import run_program
 
-            self._graders[CodeTask] = CodeGrader(runner, limits or Limits()).grade
+            code = CodeGrader(runner, limits or Limits())
+            self._graders[CodeTask] = code.grade
+            self._graders[ProgramTask] = code.grade_program
+            self._run = partial(run_program, runner, limits or Limits())
 
-    def grade(self, task: Task, completion: str, prompt: str = "") -> Verdict:
+    def grade(self, task: Task | ProgramTask, completion: str, prompt: str = "") -> Verdict:
         """Judge one completion.
 
         Raises:
@@ -57,6 +64,15 @@ class Registry:
         if grader is None:
             raise GraderFault(f"no grader for {type(task).__name__} in this worker")
         return grader(task, completion, prompt)
+
+    def run(self, task: RunTask, program: str) -> RunReport:
+        """Run a program as it is.
+
+        Raises: TaskInvalid, GraderFault, SandboxFault as `grade` does.
+        """
+        if self._run is None:
+            raise GraderFault("no sandbox in this worker")
+        return self._run(task, program)
 
     def close(self) -> None:
         """End what the graders started."""

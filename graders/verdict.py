@@ -105,3 +105,41 @@ class Verdict:
     integrity: str = ""
     isolation: str | None = None
     explain: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a compilation or a run ended.
+
+    Args:
+        ended: "exited", "signalled", "time_limit", "memory_limit" or "output_limit".
+        exit_code, signal: of which one is known, by `ended`.
+        stdout, stderr: as text, with U+FFFD for what is not UTF-8.
+        cpu_s, wall_s, memory_bytes: what was used.
+    """
+
+    ended: str
+    exit_code: int | None
+    signal: int | None
+    stdout: str
+    stderr: str
+    cpu_s: float
+    wall_s: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What became of a program that was run as it is; nothing in it is a judgement.
+
+    Args:
+        language: that of the table that compiled it.
+        isolation: what the sandbox had in force.
+        compiled: None for a language that is not compiled.
+        ran: None when it did not compile.
+    """
+
+    language: str
+    isolation: str
+    compiled: Ran | None
+    ran: Ran | None

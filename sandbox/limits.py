@@ -32,3 +32,9 @@ class Limits:
         if self.wall_s is not None:
             return self.wall_s
         return max(2 * self.cpu_s, self.cpu_s + 1)
+
+
+COMPILE_LIMITS = Limits(
+    cpu_s=10.0, memory_bytes=2048 * MIB, output_bytes=256 * 1024, processes=128, file_bytes=256 * MIB
+)
+"""Of a compiler, where neither the language nor the caller says otherwise."""

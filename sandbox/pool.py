@@ -30,15 +30,12 @@ from sandbox.errors import JailLost, JailUnavailable, LanguageUnavailable, Sandb
 from sandbox.jail import Jail
 from sandbox.languages import Placed, place, read_languages
 from sandbox.lease import Lease, sweep_leases
-from sandbox.limits import MIB, Limits
+from sandbox.limits import COMPILE_LIMITS, MIB, Limits
 from sandbox.protocol import Frame
 from sandbox.run import Ended, Program, Run, RunOutcome
 from sandbox.session import Session, WardenLost
 from sandbox.staging import agent_digest, default_cache, stage_agent, stage_header
 
-COMPILE_LIMITS = Limits(
-    cpu_s=10.0, memory_bytes=2048 * MIB, output_bytes=256 * 1024, processes=128, file_bytes=256 * MIB
-)
 CANDIDATES_PER_JAIL = 200
 JAIL_MEMORY_BYTES = 4096 * MIB
 

@@ -23,8 +23,17 @@ from graders.code.language import canonical
 from graders.code.runs import Runs
 from graders.code.score import Plan
 from graders.errors import TaskInvalid
-from graders.task import AssertTests, CodeLimits, CodeTask, FunctionTests, ProgramChecker, StdioTests, UnittestTests
+from graders.task import (
+    AssertTests,
+    CodeLimits,
+    CodeTask,
+    FunctionTests,
+    ProgramChecker,
+    StdioTests,
+    UnittestTests,
+)
 from graders.verdict import JsonValue, Outcome, Reason, TestResult, Verdict
+from graders.work import ProgramTask
 from sandbox.limits import Limits
 from sandbox.run import Program
 from sandbox.runner import Candidate, Runner
@@ -69,6 +78,14 @@ class CodeGrader:
         if task.solution is not None and verdict.outcome is not Outcome.CORRECT:
             self._check_solution(task, task.solution, extracted.language)
         return verdict
+
+    def grade_program(self, task: ProgramTask, program: str, _prompt: str = "") -> Verdict:
+        """Judge a program that comes by itself, not in a completion. Returns and raises as `grade` does."""
+        _check(task.task)
+        language = canonical(task.task.language or "python")
+        if language not in self._runner.languages:
+            raise TaskInvalid("unsupported_language", f"no jail here runs {language}")
+        return self._judge(task.task, Extracted(program, language, "whole"))
 
     def _check_solution(self, task: CodeTask, solution: str, language: str) -> None:
         """Before a completion is called wrong, the task's own solution must pass; found out once for each task.
@@ -160,15 +177,7 @@ class CodeGrader:
         return _Compiled(self._runner, program)
 
     def _limits(self, asked: CodeLimits) -> Limits:
-        defaults = self._defaults
-        return Limits(
-            cpu_s=asked.time_s or defaults.cpu_s,
-            wall_s=None if asked.time_s else defaults.wall_s,
-            memory_bytes=asked.memory_bytes or defaults.memory_bytes,
-            output_bytes=asked.output_bytes or defaults.output_bytes,
-            processes=asked.processes or defaults.processes,
-            file_bytes=defaults.file_bytes,
-        )
+        return limits_of(asked, self._defaults)
 
     def _verdict(self, extracted: Extracted, plan: Plan, results: Mapping[int, TestResult]) -> Verdict:
         settled = plan.settle(results)
@@ -195,7 +204,20 @@ class CodeGrader:
         )
 
 
-_NEWER = {"cpp": "cpp20"}
+def limits_of(asked: CodeLimits, defaults: Limits) -> Limits:
+    """What a task asks for, and the defaults where it asks for nothing."""
+    return Limits(
+        cpu_s=asked.time_s or defaults.cpu_s,
+        wall_s=None if asked.time_s else defaults.wall_s,
+        memory_bytes=asked.memory_bytes or defaults.memory_bytes,
+        output_bytes=asked.output_bytes or defaults.output_bytes,
+        processes=asked.processes or defaults.processes,
+        file_bytes=defaults.file_bytes,
+    )
+
+
+NEWER = {"cpp": "cpp20"}
+"""The standard to try after the usual one, where a program does not compile."""
 
 
 class _Compiled:
@@ -215,7 +237,7 @@ class _Compiled:
         if compiled is None or compiled.exited_zero:
             return candidate
         self._opening.__exit__(None, None, None)
-        newer = _NEWER.get(self._program.language)
+        newer = NEWER.get(self._program.language)
         if newer is None or newer not in self._runner.languages:
             raise DoesNotCompile(tail(compiled.stderr or compiled.stdout) or compiled.ended.value)
         self._program = Program(newer, self._program.files, self._program.main)

@@ -92,6 +92,11 @@ def canonical(name: str) -> str:
     return _NAMES.get(lowered, lowered)
 
 
+def aliases(name: str) -> tuple[str, ...]:
+    """Other names of a language of the table."""
+    return _ALIASES.get(name, ())
+
+
 def of_fence(info: str) -> str | None:
     """What a code fence's info string names.
 
