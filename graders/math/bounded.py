@@ -13,17 +13,18 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graders.errors import GraderFault
-from graders.math.residue import encoded
 from graders.math.tree import Node
+
+if TYPE_CHECKING:
+    import subprocess  # Loaded with the first child: most graders never need one.
 
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from graders.math import residue; residue.serve()"
@@ -76,6 +77,8 @@ class Residue:
         Raises:
             GraderFault: the child cannot be started, or failed twice in a row by no fault of the question.
         """
+        from graders.math.residue import encoded
+
         question = {
             "gold": encoded(gold),
             "answer": encoded(answer),
@@ -110,6 +113,8 @@ class Residue:
             self._child = None
             self._buffer = b""
         if self._child is None:
+            import subprocess
+
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,

@@ -17,12 +17,10 @@ from functools import lru_cache
 from math import gcd
 from typing import NamedTuple, Self
 
-from graders import choice
 from graders.errors import TaskInvalid
 from graders.extract import Span, extract
 from graders.math import derive, rungs, text, tree, units
 from graders.math.bounded import Residue
-from graders.math.form import has_form
 from graders.math.kinds import Asker, Found
 from graders.math.names import names
 from graders.math.parse import parse
@@ -241,6 +239,8 @@ class MathGrader:
 
     def _letter(self, task: MathTask, references: list[Reference], span: Span, completion: str) -> Verdict:
         """The reference is the label of an option: read the answer as a choice."""
+        from graders import choice  # Loaded when first needed, as is `form`: most processes need neither to start.
+
         wanted = [reference.letters for reference in references]
         reading = choice.read(span, completion, None)
         explain = _Explain(references[0], ",".join(sorted(reading.letters)), None)
@@ -306,8 +306,9 @@ class MathGrader:
         if found.equal and prompt and _echoes(reference, answer, read, prompt):
             return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="echo", answer=given, explain=explain)
         if found.equal and task.require_form is not None:
-            formed = has_form(task.require_form, answer, read)
-            if not formed:
+            from graders.math.form import has_form
+
+            if not has_form(task.require_form, answer, read):
                 return Verdict(Outcome.WRONG, Reason.DIFFERENT, method="form", answer=given, explain=explain)
         if found.equal:
             return Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0, found.method, given, explain=explain)
