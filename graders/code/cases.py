@@ -1,11 +1,11 @@
 """Input/output tests: each case is one run of the candidate, in a jail that sees the input and never the output."""
 
-import re
 from collections.abc import Callable, Generator, Mapping
 from typing import Literal
 
 from graders.code.compare import outputs_match
 from graders.code.dialogue import TEXT_MAX, DoesNotCompile, head, how_it_ended, tail
+from graders.code.noprogram import is_no_program
 from graders.code.runs import RunsOfOne
 from graders.code.score import PATIENCE_S, Plan
 from graders.errors import GraderFault
@@ -14,9 +14,6 @@ from graders.verdict import JsonValue, TestOutcome, TestResult
 from sandbox.limits import Limits
 from sandbox.run import Ended, Run, RunOutcome
 from sandbox.runner import Candidate
-
-# How Python says that a file is no program: unlike an error while it runs, without the word "Traceback".
-_SYNTAX_ERROR = re.compile(rb"\n(?:SyntaxError|IndentationError|TabError): [^\n]*\s*\Z")
 
 Accepts = Callable[[StdioCase, bytes], bool]
 """Whether an output is right for a case."""
@@ -34,7 +31,7 @@ def run_cases(
 
     Args: known: runs of this program that were made before, for other tasks; new ones are added.
     Returns: results by the case's index.
-    Raises: DoesNotCompile, for Python that is none; SandboxFault; GraderFault; whatever `accepts` raises.
+    Raises: DoesNotCompile, for a file its interpreter cannot read; SandboxFault; GraderFault; what `accepts` raises.
     """
     results: dict[int, TestResult] = {}
     ran: dict[str, RunOutcome] = {}
@@ -72,7 +69,7 @@ def _run_until_one_fails(
         outcome = next(outcomes, None)
         if outcome is None:
             raise GraderFault("the sandbox gave fewer outcomes than runs")
-        if outcome.stderr.startswith(b'  File "') and _SYNTAX_ERROR.search(outcome.stderr):
+        if is_no_program(known.language, outcome.exit_code, outcome.stdout, outcome.stderr):
             raise DoesNotCompile(tail(outcome.stderr))
         ran[tests.cases[index].input] = outcome
         known.keep(as_bytes(tests.cases[index].input), outcome)

@@ -80,8 +80,18 @@ def whole_program(language: str, code: str) -> Program:
     name = f"main{_SUFFIXES.get(language, '.txt')}"
     if language == "java":
         name = f"{java_main_class(code)}.java"
+    elif language == "javascript" and "require(" not in code and _ES_MODULE.search(code):
+        name = "main.mjs"
     offered = _offered(code) if language == "python" else {}
     return Program(language, {name: as_file(code)} | offered, main=name)
+
+
+# Node takes such a file for a module only by its name.
+_ES_MODULE = re.compile(
+    r"^[ \t]*(?:import\b[ \t]*(?:[\w$*{][^\n;]*\bfrom\b[ \t]*)?['\"]"
+    r"|export\b[ \t]+(?:default|const|function|class|\{))",
+    re.MULTILINE,
+)
 
 
 def java_main_class(code: str) -> str:

@@ -34,7 +34,7 @@ class Runs:
             digest.update(f"{len(name)} {len(content)} ".encode())
             digest.update(name.encode("utf-8", "surrogatepass"))
             digest.update(content)
-        return RunsOfOne(self._outcomes, digest.digest())
+        return RunsOfOne(self._outcomes, program.language, digest.digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class RunsOfOne:
     """The remembered runs of one program: standard input to outcome."""
 
     outcomes: "LRUCache[bytes, RunOutcome]"
+    language: str
     program: bytes
 
     def get(self, stdin: bytes) -> RunOutcome | None:
