@@ -13,9 +13,9 @@ from app.dispatch import Dispatcher
 from app.errors import BadJson, ServiceFault, TooLarge, Unprocessable
 from app.json_edge import check_json
 from app.metrics import Metrics
-from app.profiles import Recipe, queue_of, recipes_of
+from app.profiles import Recipe, queue_of, recipes_of, with_components
 from app.queue import JobQueue
-from app.schemas import Batch, Item, parse_batch, task_json
+from app.schemas import Batch, Item, RewardSpec, parse_batch, task_json
 from app.settings import Settings
 from graders.reward import Term, reward
 
@@ -29,15 +29,20 @@ async def grade_batch(
     metrics: Metrics,
     settings: Settings,
     elapsed_s: float = 0.0,
+    also: tuple[RewardSpec, ...] = (),
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Grade a batch and answer as POST /v1/grade does.
 
-    Args: elapsed_s: seconds since the request arrived; its deadline counts from then.
+    Args:
+        elapsed_s: seconds since the request arrived; its deadline counts from then.
+        also: components that every item has besides those of its recipe.
+        alone: every item has only those.
     Returns: a JSON-ready response with one result per item, in order.
     Raises: Unprocessable, QueueFull, StoreUnavailable.
     """
     started = time.monotonic()
-    recipes = recipes_of(batch)
+    recipes = [Recipe(also)] * len(batch.items) if alone else with_components(recipes_of(batch), also)
     timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
     deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
     items = [

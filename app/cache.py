@@ -71,6 +71,8 @@ class VerdictCache:
 
 
 def _is_moody(result: ItemResult) -> bool:
+    if result.votes is not None and not result.votes["complete"]:
+        return True
     if result.judge is not None and not result.judge["keep"]:
         return True
     verdict = result.verdict or {}

@@ -129,6 +129,7 @@ class ItemResult:
         judge: where a judge was asked, what its requests were like, and whether the verdict may be cached
             (app.judges.Record); else None.
         run: what a program did that was only to be run (graders.verdict.RunReport); then nothing was judged.
+        votes: which answers are equal (graders.votes.Tally), where that was the question; then nothing was judged.
     """
 
     status: Status
@@ -141,6 +142,7 @@ class ItemResult:
     cached: bool = False
     judge: Mapping[str, Any] | None = None
     run: Mapping[str, Any] | None = None
+    votes: Mapping[str, Any] | None = None
 
     @classmethod
     def failed(cls, code: str, message: str, *, retryable: bool = True) -> "ItemResult":
@@ -150,7 +152,7 @@ class ItemResult:
     def to_text(self) -> str:
         """The result as JSON."""
         value = {"v": RESULT_VERSION} | asdict(self)
-        for name in ("judge", "run"):  # An API process from before reads all but these.
+        for name in ("judge", "run", "votes"):  # An API process from before reads all but these.
             if value[name] is None:
                 del value[name]
         return json.dumps(value, separators=(",", ":"), allow_nan=False)

@@ -18,7 +18,7 @@ from graders.components import COMPONENTS, Item
 from graders.errors import GraderFault, JudgeFault, TaskInvalid
 from graders.registry import Registry
 from graders.verdict import Verdict
-from graders.work import RunTask
+from graders.work import RunTask, VoteTask
 from sandbox.errors import SandboxFault
 
 _log = structlog.get_logger()
@@ -43,6 +43,8 @@ def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
     work = None if item.task is None else work_from_json(item.task)
     if isinstance(work, RunTask):
         return ItemResult("graded", run=asdict(_patiently(partial(registry.run, work, item.completion))))
+    if isinstance(work, VoteTask):
+        return ItemResult("graded", votes=asdict(_patiently(partial(registry.count, work))))
     if work is None:
         return scored(item, None)
     return scored(item, _patiently(partial(registry.grade, work, item.completion, item.prompt)))

@@ -1,6 +1,6 @@
 """Recipes: which components make a reward, with which weights; built in, or written inline in a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import Unprocessable
@@ -62,6 +62,22 @@ def recipes_of(batch: Batch) -> list[Recipe]:
         _check_item(item, recipe, path)
         recipes.append(recipe)
     return recipes
+
+
+def with_components(recipes: list[Recipe], specs: tuple[RewardSpec, ...]) -> list[Recipe]:
+    """Recipes with more components.
+
+    Raises: Unprocessable if a recipe has one of them already.
+    """
+    if not specs:
+        return recipes
+    names = {spec.name for spec in specs}
+    for index, recipe in enumerate(recipes):
+        if twice := [spec.name for spec in recipe.specs if spec.name in names]:
+            raise _refuse(f"items.{index}", f"{twice[0]} is a component of the recipe already")
+    # By identity: equal recipes are one object, and one cannot be hashed.
+    grown: dict[int, Recipe] = {}
+    return [grown.setdefault(id(recipe), replace(recipe, specs=recipe.specs + specs)) for recipe in recipes]
 
 
 def _check_item(item: Item, recipe: Recipe, path: str) -> None:

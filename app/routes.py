@@ -22,7 +22,16 @@ from app.errors import StoreUnavailable, UnsupportedMedia
 from app.lifetime import Services
 from app.metrics import CONTENT_TYPE
 from app.queue import QueueState
-from app.schemas import BATCH_SCHEMA, BatchResponse, ProblemDocument, parse_batch
+from app.schemas import (
+    BATCH_SCHEMA,
+    SELECTION_SCHEMA,
+    BatchResponse,
+    ProblemDocument,
+    SelectionResponse,
+    parse_batch,
+    parse_selection,
+)
+from app.select import select_batch
 from app.settings import Settings
 
 _log = structlog.get_logger()
@@ -87,6 +96,37 @@ async def grade(request: Request) -> Response:
     )
     response = await while_connected(request, grading)
     _log.info("graded", **response["summary"])
+    return Response(to_json(response), media_type="application/json")
+
+
+@router.post(
+    "/v1/select",
+    summary="Choose from the completions of each prompt",
+    response_model=SelectionResponse,
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": SELECTION_SCHEMA}}}},
+)
+async def select(request: Request) -> Response:
+    """Rejection sampling, best of n or a majority vote, for each group of completions."""
+    rooms = services(request)
+    check_media(request.headers)
+    body = await read_body(request, rooms.settings)
+    selection = (
+        parse_selection(body, rooms.settings)
+        if len(body) < LARGE_BODY
+        else await asyncio.to_thread(parse_selection, body, rooms.settings)
+    )
+    selecting = select_batch(
+        selection,
+        request.state.request_id,
+        queue=rooms.queue,
+        dispatcher=rooms.dispatcher,
+        metrics=rooms.metrics,
+        settings=rooms.settings,
+        elapsed_s=time.monotonic() - request.state.arrived,
+    )
+    response = await while_connected(request, selecting)
+    _log.info("selected", **response["summary"])
     return Response(to_json(response), media_type="application/json")
 
 

@@ -6,7 +6,7 @@ models; errors name the path of each bad field and never its value.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import to_json
@@ -92,8 +92,8 @@ class Item(BaseModel):
         return "\n\n".join(turn.content for turn in self.prompt)
 
 
-class Batch(BaseModel):
-    """The body of POST /v1/grade."""
+class Items(BaseModel):
+    """Items and what is common to them."""
 
     model_config = _REQUEST
 
@@ -104,14 +104,46 @@ class Batch(BaseModel):
     """The same written inline."""
     deadline_s: Annotated[float, Field(gt=0)] | None = None
     """Seconds from arrival after which unfinished items come back as `error`."""
+
+
+class Batch(Items):
+    """The body of POST /v1/grade."""
+
     explain: bool = False
     """Add the reference, the first differing output and the like to each verdict."""
 
 
+class Filter(BaseModel):
+    """What a completion must not have to be selected."""
+
+    model_config = _REQUEST
+
+    name: Literal["mixed_language", "long_paragraph", "code_block", "repetition"]
+    params: dict[str, Any] = Field(default_factory=dict)
+    """Parameters, as the component `no_` + name of GET /v1/rewards has them."""
+
+
+class Selection(Items):
+    """The body of POST /v1/select; items with the same `group`, else with equal prompt and task, are chosen from."""
+
+    method: Literal["reject", "best", "vote"]
+    """Keep the correct ones, the best by reward, or those whose answer most others give too."""
+    filters: Annotated[tuple[Filter, ...], Field(max_length=4)] = ()
+    """What drops a completion whatever the method; a dropped one has no vote."""
+    keep: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many of a group are kept at most; without it the best one, and with the other methods all."""
+    by: Literal["math", "choice", "text", "json"] | None = None
+    """For a vote: what makes two answers equal; without it the kind of the group's task, else maths."""
+
+
+SomeItems = TypeVar("SomeItems", bound=Items)
+
 _BATCH = TypeAdapter(Batch)
+_SELECTION = TypeAdapter(Selection)
 _PARAMS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(row.params) for name, row in COMPONENTS.items()}
 
 BATCH_SCHEMA = _BATCH.json_schema(ref_template="#/components/schemas/{model}")
+SELECTION_SCHEMA = _SELECTION.json_schema(ref_template="#/components/schemas/{model}")
 
 
 def parse_batch(body: bytes, settings: Settings) -> Batch:
@@ -119,11 +151,23 @@ def parse_batch(body: bytes, settings: Settings) -> Batch:
 
     Raises: BadJson, Unprocessable (with the path of each bad field), TooLarge.
     """
+    return _parse(_BATCH, body, settings)
+
+
+def parse_selection(body: bytes, settings: Settings) -> Selection:
+    """The body of POST /v1/select within the same limits.
+
+    Raises: BadJson, Unprocessable (with the path of each bad field), TooLarge.
+    """
+    return _parse(_SELECTION, body, settings)
+
+
+def _parse(model: TypeAdapter[SomeItems], body: bytes, settings: Settings) -> SomeItems:
     value = check_json(body)
     if isinstance(value, dict) and isinstance(value.get("items"), list) and len(value["items"]) > settings.items_max:
         raise TooLarge(f"more than {settings.items_max} items")
     try:
-        batch = _BATCH.validate_json(body)
+        batch = model.validate_json(body)
     except ValidationError as error:
         raise Unprocessable("the body does not fit the schema", errors=field_errors(error)) from None
     if batch.deadline_s is not None and batch.deadline_s > settings.deadline_max_s:
@@ -353,6 +397,51 @@ class BatchResponse(BaseModel):
     grader_version: str
     results: list[Result]
     summary: Summary
+
+
+class Dropped(BaseModel):
+    """An item that was not selected, and why: a word of the closed list in docs/api.md."""
+
+    model_config = _RESPONSE
+
+    index: int
+    reason: str
+
+
+class SelectedGroup(BaseModel):
+    """What was selected from the completions of one prompt."""
+
+    model_config = _RESPONSE
+
+    group: str | None
+    selected: list[int]
+    answer: str | None
+    votes: int | None
+    dropped: list[Dropped]
+
+
+class SelectionSummary(BaseModel):
+    """The selection in numbers; `empty` counts groups of which nothing was selected."""
+
+    model_config = _RESPONSE
+
+    items: int
+    groups: int
+    selected: int
+    empty: int
+    dropped: dict[str, int]
+    duration_s: float
+
+
+class SelectionResponse(BaseModel):
+    """The answer of POST /v1/select: one entry a group, in the order of their first items."""
+
+    model_config = _RESPONSE
+
+    request_id: str
+    grader_version: str
+    groups: list[SelectedGroup]
+    summary: SelectionSummary
 
 
 class FieldError(BaseModel):

@@ -15,6 +15,7 @@ from annotated_types import Ge, Le, Len, MaxLen, MinLen
 
 from graders import format as format_style
 from graders.errors import ParameterRefused
+from graders.shaping import blocks
 from graders.shaping import language as languages
 from graders.shaping import length as lengths
 from graders.shaping import repetition as repeats
@@ -28,8 +29,10 @@ Length = Annotated[int, Ge(1), Le(10**9)]
 
 if TYPE_CHECKING:
     Target = str
+    TargetOrOwn = str
 else:
     Target = Literal[("prompt", *languages.LANGUAGES)]
+    TargetOrOwn = Literal[("own", "prompt", *languages.LANGUAGES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +388,99 @@ def length_score(item: Item, params: LengthParams) -> float | None:
     return lengths.band(measured, length_min=params.min_length, length_max=params.max_length, slack=params.slack)
 
 
+# Filters: what rejection sampling drops, as 1 (pass) or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMixedLanguageParams:
+    """How much of another language is too much."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    target: TargetOrOwn = "own"
+    """A language by its ISO 639-1 code, "prompt": the prompt's, or "own": the one that most of the part is in."""
+    share_min: Annotated[float, Ge(0), Le(1)] = 0.9
+    """The share of words that must be in it."""
+    scope: Scope = "think"
+    """Which part is looked at; without tags the whole text is the chain of thought."""
+
+
+def no_mixed_language(item: Item, params: NoMixedLanguageParams) -> float | None:
+    """1 when a share of the words of at least `share_min` is in one language, else 0; 1 for a text without words.
+
+    Source: DeepSeek-R1's rejection sampling (arXiv 2501.12948, section 2.3.3) drops chains of thought with mixed
+        languages; the share is that of `language`, the threshold our own.
+    """
+    text = part(item.completion, params.scope)
+    target: str | None = params.target
+    if target == "own" or (target == "prompt" and (target := languages.of_prompt(item.prompt)) is None):
+        target = languages.language_of(text)
+    return float(target is None or languages.share(text, target) >= params.share_min)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLongParagraphParams:
+    """How long a paragraph may be."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    characters_max: Length = 2000
+    """Characters without a blank line between them."""
+    scope: Scope = "think"
+    """Which part is looked at; without tags the whole text is the chain of thought."""
+
+
+def no_long_paragraph(item: Item, params: NoLongParagraphParams) -> float | None:
+    """1 when no paragraph is longer than `characters_max`, else 0.
+
+    Source: DeepSeek-R1's rejection sampling (arXiv 2501.12948, section 2.3.3) drops chains of thought with long
+        paragraphs; the length is our own.
+    """
+    return float(blocks.longest_paragraph(part(item.completion, params.scope)) <= params.characters_max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCodeBlockParams:
+    """Where a code block is too much."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    scope: Scope = "think"
+    """Which part is looked at; without tags the whole text is the chain of thought."""
+
+
+def no_code_block(item: Item, params: NoCodeBlockParams) -> float | None:
+    """1 when no line opens a code block, else 0.
+
+    Source: DeepSeek-R1's rejection sampling (arXiv 2501.12948, section 2.3.3) drops chains of thought with code blocks.
+    """
+    return float(not blocks.has_fence(part(item.completion, params.scope)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRepetitionParams:
+    """How much repetition is too much."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    ngram: Annotated[int, Ge(1), Le(64)] = 10
+    """How many words in a row are compared; long enough that honest text rarely has them twice."""
+    share_max: Annotated[float, Ge(0), Le(1)] = 0.2
+    """The share of such sequences that may be repetitions of another."""
+    scope: Scope = "full"
+    """Which part is looked at."""
+
+
+def no_repetition(item: Item, params: NoRepetitionParams) -> float | None:
+    """1 when at most `share_max` of the word sequences repeat another, else 0.
+
+    Source: DeepSeek-R1's cold-start data is filtered for repetition (arXiv 2501.12948, supplement); the share is that
+        of `repetition`, length and threshold are our own.
+    """
+    text = part(item.completion, params.scope)
+    return float(repeats.repeated_share(text, params.ngram, "mixed") <= params.share_max)
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One row of the catalogue.
@@ -424,5 +520,9 @@ COMPONENTS: dict[str, Component] = {
         Component("length", LengthParams, length_score),
         Component("cosine_length", CosineLengthParams, cosine_length, judges=True),
         Component("soft_overlong", SoftOverlongParams, soft_overlong, settled=surely_short),
+        Component("no_mixed_language", NoMixedLanguageParams, no_mixed_language),
+        Component("no_long_paragraph", NoLongParagraphParams, no_long_paragraph),
+        Component("no_code_block", NoCodeBlockParams, no_code_block),
+        Component("no_repetition", NoRepetitionParams, no_repetition),
     )
 }

@@ -20,7 +20,8 @@ from graders.task import (
     TextTask,
 )
 from graders.verdict import RunReport, Verdict
-from graders.work import ProgramTask, RunTask
+from graders.votes import Counter, Tally
+from graders.work import ProgramTask, RunTask, VoteTask
 from sandbox.limits import Limits
 from sandbox.runner import Runner
 
@@ -42,7 +43,9 @@ class Registry:
             InstructionsTask: instructions.grade,
             PreferenceTask: preference.refuse,
         }
-        self._graders[MathTask] = self._exits.enter_context(MathGrader()).grade
+        maths = self._exits.enter_context(MathGrader())
+        self._graders[MathTask] = maths.grade
+        self._counter = Counter(maths)
         self._run: Callable[[RunTask, str], RunReport] | None = None
         if runner is not None:
             from graders.code.grade import CodeGrader
@@ -73,6 +76,13 @@ class Registry:
         if self._run is None:
             raise GraderFault("no sandbox in this worker")
         return self._run(task, program)
+
+    def count(self, task: VoteTask) -> Tally:
+        """Count votes.
+
+        Raises: GraderFault as `grade` does.
+        """
+        return self._counter.count(task)
 
     def close(self) -> None:
         """End what the graders started."""

@@ -1,4 +1,4 @@
-"""What a worker may be sent besides the tasks that a request may name: the compatible routes send it.
+"""What a worker may be sent besides the tasks that a request may name: the compatible routes and votes send it.
 
 Plain values and the wire format at once, as graders.task's are.
 """
@@ -46,5 +46,17 @@ class RunTask:
     """Elapsed seconds of the compiler; None takes the language's."""
 
 
-Work = Task | ProgramTask | RunTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteTask:
+    """Completions of one prompt, to be put into classes of equal answers (graders.votes)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    kind: Literal["vote"] = "vote"
+    completions: tuple[str, ...]
+    by: Literal["math", "choice", "text", "json"] = "math"
+    """What makes two answers equal."""
+
+
+Work = Task | ProgramTask | RunTask | VoteTask
 """All that a worker may be sent."""
