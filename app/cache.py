@@ -10,6 +10,7 @@ import json
 import os
 import time
 from dataclasses import replace
+from typing import Any
 
 from cachetools import TTLCache
 
@@ -46,7 +47,7 @@ class VerdictCache:
     """Results by key. For one event loop, not for several threads.
 
     Args:
-        bytes_max: of the results' JSON, about; the least recently used go first. 0 keeps nothing.
+        bytes_max: of the results in memory, about; the least recently used go first. 0 keeps nothing.
         ttl_s: seconds a result is kept.
     """
 
@@ -63,11 +64,27 @@ class VerdictCache:
 
     def put(self, key: bytes, result: ItemResult) -> None:
         """Keep a result, if it would come out the same again."""
-        if result.status == "error" or result.run is not None or _is_moody(result):
+        if not self._bytes_max or result.status == "error" or result.run is not None or _is_moody(result):
             return
-        size = 256 + len(result.to_text())
+        size = 512 + _size([result.verdict, result.votes])
         if size <= self._bytes_max:
             self._results[key] = (size, result)
+
+
+def _size(value: Any) -> int:
+    """About as many bytes as a value takes in memory, without writing it down."""
+    total, level = 0, [value]
+    while level:
+        entry = level.pop()
+        if isinstance(entry, dict):
+            level.extend(entry.values())
+            total += 64 + 64 * len(entry)
+        elif isinstance(entry, list):
+            level.extend(entry)
+            total += 64
+        else:
+            total += 50 + len(entry) if isinstance(entry, str) else 24
+    return total
 
 
 def _is_moody(result: ItemResult) -> bool:

@@ -6,7 +6,7 @@ API process, which adds up the rewards.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.errors import ItemFault
@@ -44,6 +44,11 @@ ANSWER_CHARACTERS_MAX = 2048
 
 class UnknownVersion(ValueError):
     """A chunk or a result written by a newer release than this one."""
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    """A dataclass as a dictionary; dataclasses.asdict would copy every text's container on the way."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ class Chunk:
 
     def to_text(self) -> str:
         """The chunk as JSON."""
-        return json.dumps({"v": VERSION} | asdict(self), separators=(",", ":"), allow_nan=False)
+        value = {"v": VERSION} | _shallow(self) | {"items": [_shallow(item) for item in self.items]}
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> "Chunk":
@@ -151,7 +157,9 @@ class ItemResult:
 
     def to_text(self) -> str:
         """The result as JSON."""
-        value = {"v": RESULT_VERSION} | asdict(self)
+        value = {"v": RESULT_VERSION} | _shallow(self)
+        if self.fault is not None:
+            value["fault"] = _shallow(self.fault)
         for name in ("judge", "run", "votes"):  # An API process from before reads all but these.
             if value[name] is None:
                 del value[name]

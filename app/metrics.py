@@ -101,13 +101,21 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._series: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._queues = _QueueGauges()
         registry.register(self._queues)
+
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """A metric's series; the client's own look-up takes a lock and makes texts of what are texts."""
+        found = self._series.get((metric, labels))
+        if found is None:
+            found = self._series[metric, labels] = metric.labels(*labels)
+        return found
 
     def observe(self, kind: str, queue: str, result: ItemResult) -> None:
         """Record one item's result."""
         verdict = result.verdict or {}
-        self._items.labels(kind, result.status, verdict.get("outcome", "none")).inc()
+        self._of(self._items, kind, result.status, verdict.get("outcome", "none")).inc()
         if not result.cached:
             self._observe_judge(result)
         if result.status == "error":
@@ -115,16 +123,16 @@ class Metrics:
             return
         if result.cached:
             return  # Counted as answered; what it took to find out was counted when it was found.
-        self._grade.labels(kind).observe(result.grade_s)
-        self._wait.labels(queue).observe(result.queue_s)
+        self._of(self._grade, kind).observe(result.grade_s)
+        self._of(self._wait, queue).observe(result.queue_s)
         for name, score in result.scores.items():
             if score is not None:
-                self._reward.labels(name).observe(score)
+                self._of(self._reward, name).observe(score)
         language = verdict.get("language") or "none"
         for test in verdict.get("tests", {}).get("results", ()):
             if test["outcome"] != "skipped":
-                self._runs.labels(language, test["outcome"]).inc()
-                self._run_seconds.labels(language).observe(test["time_s"])
+                self._of(self._runs, language, test["outcome"]).inc()
+                self._of(self._run_seconds, language).observe(test["time_s"])
 
         if result.run is not None:
             self._observe_run(result.run)
@@ -146,11 +154,11 @@ class Metrics:
 
     def observe_cache(self, found: str) -> None:
         """Record one look-up: "hit", "shared" (an equal item is under way) or "miss"."""
-        self._cache.labels(found).inc()
+        self._of(self._cache, found).inc()
 
     def observe_http(self, route: str, status: int, seconds: float) -> None:
         """Record one request; `route` is a path template, never a path."""
-        self._http.labels(route, str(status)).observe(seconds)
+        self._of(self._http, route, str(status)).observe(seconds)
 
     def render(self, states: dict[str, QueueState]) -> bytes:
         """The series as text for a scrape; `states` may be empty when the store is away."""

@@ -1,6 +1,6 @@
 """Recipes: which components make a reward, with which weights; built in, or written inline in a request."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import Unprocessable
@@ -30,11 +30,11 @@ class Recipe:
     """A recipe that was checked: its components exist, once each, and their parameters fit."""
 
     specs: tuple[RewardSpec, ...]
+    judges: bool = field(init=False)
+    """True when an item with this recipe must have a task."""
 
-    @property
-    def judges(self) -> bool:
-        """True when an item with this recipe must have a task."""
-        return any(COMPONENTS[spec.name].judges for spec in self.specs)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "judges", any(COMPONENTS[spec.name].judges for spec in self.specs))
 
 
 def recipes_of(batch: Batch) -> list[Recipe]:

@@ -61,6 +61,13 @@ CLOCK_GOOD_S = 10.0
 HANDED_BACK_PAUSE_S = 0.25
 """Seconds that a worker takes nothing after it handed back what it cannot read."""
 
+WRITTEN_TOGETHER = 32
+WRITTEN_TOGETHER_S = 0.005
+"""Results of a chunk that a worker writes together, and the seconds that the first of them waits for others."""
+
+WRITTEN_TOGETHER_MAX = 512
+"""Results in one call of a script, which can hand on only some thousand values at once."""
+
 _SETTLED_TTL_S = 120
 """Seconds the record of a finished chunk stays, so that a worker that was only frozen finds that it is too late."""
 
@@ -119,20 +126,23 @@ if job ~= '' then
   if state ~= 'queued' and state ~= 'running' then return 0 end
   ttl = math.max(tonumber(redis.call('HGET', job, 'expires_s')) - math.floor(now / 1000), 1)
 end
+local fresh = {}
 for i = 4, #ARGV, 3 do
   if redis.call('HSETNX', results, ARGV[i], ARGV[i + 1]) == 1 then
-    local place = '*'
-    if job ~= '' then
+    if job == '' then
+      fresh[#fresh + 1] = ARGV[i]
+      fresh[#fresh + 1] = ARGV[i + 1]
+    else
       local done = redis.call('HINCRBY', job, 'done', 1)
       redis.call('HINCRBY', job, ARGV[i + 2], 1)
-      place = done .. '-0'
+      redis.call('XADD', reply, done .. '-0', 'c', chunk, 'i', ARGV[i], 'r', ARGV[i + 1])
       if done == tonumber(redis.call('HGET', job, 'total')) then
         redis.call('HSET', job, 'state', 'finished', 'finished_ms', now)
       end
     end
-    redis.call('XADD', reply, place, 'c', chunk, 'i', ARGV[i], 'r', ARGV[i + 1])
   end
 end
+if #fresh > 0 then redis.call('XADD', reply, '*', 'c', chunk, unpack(fresh)) end
 redis.call('EXPIRE', results, ARGV[1])
 redis.call('EXPIRE', reply, ttl)
 if job ~= '' then redis.call('PUBLISH', ARGV[3], job) end
@@ -230,16 +240,17 @@ class Keys:
         return f"{self.prefix}.{lane}"
 
 
-def connect(settings: Settings, url: str, *, patience: float = 1.0) -> redis.Redis:
+def connect(settings: Settings, url: str, *, patience: float = 1.0, wait_s: float = 0.0) -> redis.Redis:
     """A client with socket time-outs that tries a lost connection once more, but no silence.
 
     Args:
         url: redis://, rediss:// (TLS) or unix://.
         patience: factor to the time-outs, for a process that nobody waits on.
+        wait_s: the longest that a command is asked to wait for; a time-out before its end would lose what it took.
     """
     return redis.Redis.from_url(
         url,
-        socket_timeout=settings.redis_timeout_s * patience,
+        socket_timeout=settings.redis_timeout_s * patience + wait_s,
         socket_connect_timeout=settings.redis_timeout_s * patience,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1, supported_errors=(RedisConnectionError,)),
         health_check_interval=15,
@@ -419,20 +430,22 @@ class RqQueue:
                 await asyncio.sleep(0.2)
 
     def _deliver(self, fields: dict[bytes, bytes]) -> None:
-        on_result, to_come = self._waiting.get(fields[b"c"].decode(), (None, set()))
+        """Hand on what a worker wrote together: results of one chunk by their index."""
+        on_result, to_come = self._waiting.get(fields.pop(b"c").decode(), (None, set()))
         if on_result is None:
             return
-        try:
-            result = ItemResult.from_text(fields[b"r"])
-        except (ValueError, TypeError, KeyError):
-            _log.exception("unreadable_result")
-            result = ItemResult.failed("grader", "a worker sent a result that this release cannot read")
-        index = int(fields[b"i"])
-        to_come.discard(index)
-        try:
-            on_result(index, result)
-        except Exception:  # noqa: BLE001  One result that nobody can take must not end the reading of all others.
-            _log.exception("result_not_taken")
+        for name, text in fields.items():
+            try:
+                result = ItemResult.from_text(text)
+            except (ValueError, TypeError, KeyError):
+                _log.exception("unreadable_result")
+                result = ItemResult.failed("grader", "a worker sent a result that this release cannot read")
+            index = int(name)
+            to_come.discard(index)
+            try:
+                on_result(index, result)
+            except Exception:  # noqa: BLE001  One result that nobody can take must not end the reading of all others.
+                _log.exception("result_not_taken")
 
     # State.
 
@@ -605,7 +618,7 @@ class WorkerDesk:
         self._item_until: float | None = None
         self._unwritten: list[tuple[Chunk, int, ItemResult]] = []
         self._written = threading.Condition()
-        self._writing = False
+        self._writing = self._write_now = False
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._beat_for_ever, name="beat", daemon=True),
@@ -688,6 +701,8 @@ class WorkerDesk:
     def done(self, delivery: str, size: int) -> None:
         """See app.jobs.Desk."""
         with self._written:
+            self._write_now = True
+            self._written.notify_all()
             self._written.wait_for(lambda: not self._unwritten and not self._writing)
         self._held.discard(delivery)
         with contextlib.suppress(RedisError):  # A lease that stays behind runs out, and nothing is left to redeliver.
@@ -711,14 +726,17 @@ class WorkerDesk:
                 self._written.wait_for(lambda: bool(self._unwritten) or self._stopping.is_set())
                 if not self._unwritten:
                     return
+                # Some together: what follows within a moment would cost a round trip of its own.
+                self._written.wait_for(self._write_is_due, timeout=WRITTEN_TOGETHER_S)
                 batch, self._unwritten = self._unwritten, []
-                self._writing = True
+                self._writing, self._write_now = True, False
             by_chunk: dict[str, tuple[Chunk, list[tuple[int, ItemResult]]]] = {}
             for chunk, index, result in batch:
                 by_chunk.setdefault(chunk.id, (chunk, []))[1].append((index, result))
             try:
                 for chunk, results in by_chunk.values():
-                    self._write(chunk, results)
+                    for start in range(0, len(results), WRITTEN_TOGETHER_MAX):
+                        self._write(chunk, results[start : start + WRITTEN_TOGETHER_MAX])
             except Exception:  # noqa: BLE001  Unwritten results are graded again elsewhere once the lease runs out.
                 _log.exception("results_not_written")
                 self._on_stuck()
@@ -726,6 +744,9 @@ class WorkerDesk:
                 with self._written:
                     self._writing = False
                     self._written.notify_all()
+
+    def _write_is_due(self) -> bool:
+        return self._write_now or len(self._unwritten) >= WRITTEN_TOGETHER or self._stopping.is_set()
 
     @retry(
         retry=retry_if_exception_type((RedisConnectionError, redis.exceptions.TimeoutError)),

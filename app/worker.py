@@ -117,7 +117,7 @@ def run(settings: Settings, queue: str) -> None:
     if settings.redis_url is None:
         raise ValueError("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
     die_with_parent()
-    connection = connect(settings, settings.redis_url.get_secret_value(), patience=5)
+    connection = connect(settings, settings.redis_url.get_secret_value(), patience=5, wait_s=TAKE_S)
     connection.ping()
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     structlog.contextvars.bind_contextvars(worker=name, queue=queue)

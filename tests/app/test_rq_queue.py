@@ -18,7 +18,7 @@ from app.dispatch import CHUNKS_A_WORKER, Dispatcher
 from app.errors import StoreUnavailable
 from app.rq_queue import Keys, RqQueue, WorkerDesk, connect, parse_delivery, rq_queue
 from app.settings import Settings
-from app.worker import QuietWorker
+from app.worker import TAKE_S, QuietWorker
 from graders.registry import Registry
 
 Results = dict[int, ItemResult]
@@ -236,7 +236,8 @@ def test_a_message_can_name_no_callable(bench: Bench, tmp_path: Path) -> None:
     desk = Desk(bench.settings, bench.redis, "math", "w", {}, on_stuck=lambda: None)
     with Registry() as registry:
         jobs.lay_out(jobs.Bench(registry, desk, 30))
-        worker = QuietWorker([queue], connection=bench.redis, serializer=JSONSerializer)
+        connection = connect(bench.settings, bench.url, patience=5, wait_s=TAKE_S)
+        worker = QuietWorker([queue], connection=connection, serializer=JSONSerializer)
         worker.work(burst=True, logging_level="CRITICAL")
     assert len(asked) == len(names) + 4
     assert queue.count == 0
