@@ -10,6 +10,7 @@ import httpx
 import structlog
 from rich.console import Console
 
+from app.judges import Panel
 from app.processes import Family
 from app.settings import Settings, as_environment
 from app.store import EmbeddedStore
@@ -26,6 +27,7 @@ def serve(settings: Settings, console: Console) -> int:
     Returns: the exit status: 0 after an asked-for stop, 1 when the parts did not become ready.
     """
     settings = settings.model_copy(update={"port": _free_port(settings)})
+    Panel(settings.judges)  # A missing key is said here, and not by a worker that falls again and again.
     asked: list[int] = []
     stop = threading.Event()
 

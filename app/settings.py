@@ -17,6 +17,11 @@ from app.judge_settings import JudgeName, JudgeSettings
 
 MIB = 1024 * 1024
 
+JUDGES_BYTES_MAX = 100_000
+"""Size of the judges' tables; child processes get them as one variable, of which the kernel takes 128 KiB."""
+
+_JUDGES = TypeAdapter(dict[JudgeName, JudgeSettings])
+
 
 def _state_folder() -> Path:
     """Where the embedded store keeps its data by default (XDG base directory specification)."""
@@ -168,6 +173,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"host {self.host} can be reached from outside, so TOUCHSTONE_API_KEYS must name at least one key"
             )
+        if len(_JUDGES.dump_json(self.judges)) > JUDGES_BYTES_MAX:
+            raise ValueError(f"judges: all tables together may have {JUDGES_BYTES_MAX} bytes")
         return self
 
     @classmethod
@@ -217,6 +224,3 @@ def as_environment(settings: Settings, **changes: Any) -> dict[str, str]:
             value = _JUDGES.dump_json(value).decode()
         environment[f"TOUCHSTONE_{name.upper()}"] = str(value)
     return environment
-
-
-_JUDGES = TypeAdapter(dict[JudgeName, JudgeSettings])

@@ -104,6 +104,12 @@ def test_a_judges_name_is_a_plain_word(name: str) -> None:
         Settings(judges={name: GOOD})  # type: ignore[dict-item]
 
 
+def test_tables_that_children_could_not_be_handed_are_refused() -> None:
+    """All of them go through one environment variable."""
+    with pytest.raises(ValidationError, match="100000 bytes"):
+        Settings(judges={f"j{n}": GOOD | {"template": "{completion}" + "x" * 60_000} for n in range(2)})  # type: ignore[misc]
+
+
 def test_a_sigmoid_stays_finite_at_any_number() -> None:
     """Also where exp would overflow."""
     scale = Sigmoid(kind="sigmoid")

@@ -329,8 +329,12 @@ def test_retry_after_is_obeyed(server: JudgeServer) -> None:
 
 def test_an_endless_reply_is_not_read_to_its_end(server: JudgeServer) -> None:
     """Its size is bounded as well as its time."""
-    server.script.append(Fault("body", body=b"[" + b"1," * 6_000_000 + b"1]"))
-    assert ask(judge_of(server)).score > 0.9
+    reply = json.dumps({"data": [probs(3.5)]}).encode()
+    server.script.append(Fault("body", body=b" " * 1_000_000 + reply))
+    assert ask(judge_of(server, tries=1)).score > 0.9
+    server.script.append(Fault("body", body=b" " * 9_000_000 + reply))
+    with pytest.raises(JudgeFault, match="could not be read"):
+        ask(judge_of(server, tries=1))
 
 
 def test_the_budget_bounds_all_tries_together(server: JudgeServer) -> None:
@@ -388,6 +392,24 @@ def test_a_dead_judge_is_left_alone_and_found_again(server: JudgeServer) -> None
             server.always = None
             await asyncio.sleep(0.6)
             assert [await outcome() for _ in range(3)] == ["ok"] * 3
+
+    asyncio.run(scenario())
+
+
+def test_a_judge_that_is_busy_or_refuses_one_item_is_not_left_alone(server: JudgeServer) -> None:
+    """429 says that the server is well, and 400 that the item is not: neither opens the breaker."""
+
+    async def scenario() -> None:
+        judge = judge_of(server, breaker_failures=1, breaker_open_s=60, tries=1)
+        async with Panel({"j": judge}) as panel:
+            for status in (429, 400, 413, 422):
+                server.script.append(Fault("status", status))
+                with pytest.raises(JudgeFault, match=str(status)):
+                    await panel.grade(PreferenceTask(), GOOD, record=Record())
+            server.script.append(Fault("body", body=b"{}"))
+            with pytest.raises(JudgeFault, match="could not be read"):
+                await panel.grade(PreferenceTask(), GOOD, record=Record())
+            assert (await panel.grade(PreferenceTask(), GOOD, record=Record())).score > 0.9
 
     asyncio.run(scenario())
 

@@ -85,6 +85,19 @@ def test_a_batch_of_preference_is_graded_beside_maths(service: Service) -> None:
     assert verdict["expected"] is None and "explain" not in verdict
 
 
+def test_the_last_stage_of_r1_adds_preference_format_and_language(service: Service) -> None:
+    """The profile r1-general: the judge's score, one for the format, one for thinking in the prompt's language."""
+    completion = "<think>The user wants something good, so I will write that.</think><answer>good</answer>"
+    item = {"prompt": "Please write something nice.", "completion": completion, "task": {"kind": "preference"}}
+    (row,) = service.grade([item], profile="r1-general")
+    assert {name: part["score"] for name, part in row["components"].items()} == {
+        "preference": (3.5 + 4) / 8,
+        "format": 1.0,
+        "language": 1.0,
+    }
+    assert row["reward"] == pytest.approx(2 + (3.5 + 4) / 8)
+
+
 def test_what_a_judge_said_is_explained_only_when_asked(service: Service) -> None:
     """With its numbers and the reference; without `explain` nothing of either."""
     (row,) = service.grade(items(1, "pair"), explain=True)
@@ -274,3 +287,10 @@ def test_check_sees_whether_a_task_can_be_judged_without_asking(server: JudgeSer
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "line 2" in said and "no judge of that name" in said and "1 fit" in said
     assert len(server.seen) == before
+
+
+def test_a_missing_key_is_said_at_the_start(server: JudgeServer, tmp_path: Path) -> None:
+    """In a sentence, instead of a worker that starts again and again."""
+    service = Service(tmp_path, judges=judges_of(server, api_key_env="JUDGE_TEST_UNSET"))
+    with pytest.raises(AssertionError, match="JUDGE_TEST_UNSET"):
+        service.start()

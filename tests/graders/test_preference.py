@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graders.preference.chat import Unreadable
+from graders.preference.dialects import Call, read
 from graders.preference.grade import conclude, shown
-from graders.preference.judge import Judge, Linear, Raw, Scale, Sigmoid
+from graders.preference.judge import Dialect, Judge, Linear, Raw, Scale, Sigmoid
 from graders.preference.quote import COMMON, neutralise
 from graders.task import PreferenceTask
 from graders.verdict import Outcome
@@ -130,3 +132,24 @@ def test_a_verdict_keeps_its_law(numbers: list[float], scale: Scale, threshold: 
     assert (verdict.outcome is Outcome.WRONG) == (verdict.score == 0)
     if threshold is not None:
         assert verdict.outcome is not Outcome.PARTIAL
+
+
+NUMBERS = [float("nan"), float("inf"), -float("inf"), 10**400, True, None, "1", [1.0], {}]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=str)
+def test_what_is_not_a_finite_number_is_never_read_as_one(number: object) -> None:
+    """In any dialect, also when it comes by another way than strict JSON."""
+    text = "{prompt}{completion}"
+    replies: dict[Dialect, object] = {
+        "vllm-classify": {"data": [{"probs": [number]}]},
+        "vllm-score": {"data": [{"score": number}]},
+        "vllm-pooling": {"data": [{"data": [[0.5], [number]]}]},
+        "sglang-classify": [{"embedding": [number]}],
+        "sglang-embeddings": {"data": [{"embedding": [number]}]},
+        "tei-predict": [[{"score": number, "label": "a"}]],
+    }
+    for dialect, reply in replies.items():
+        judge = Judge(dialect=dialect, scale=LINEAR, template=None if dialect == "vllm-score" else text)
+        with pytest.raises(Unreadable):
+            read(judge, Call(), reply, "")
