@@ -59,7 +59,7 @@ def recipes_of(batch: Batch) -> list[Recipe]:
         else:
             common = common or _common(batch)
             recipe = common
-        _check_item(item, recipe, path)
+        check_item(item, recipe, path)
         recipes.append(recipe)
     return recipes
 
@@ -80,8 +80,13 @@ def with_components(recipes: list[Recipe], specs: tuple[RewardSpec, ...]) -> lis
     return [grown.setdefault(id(recipe), replace(recipe, specs=recipe.specs + specs)) for recipe in recipes]
 
 
-def _check_item(item: Item, recipe: Recipe, path: str) -> None:
-    """Refuse an item that lacks what its recipe looks at."""
+def recipe_named(name: str) -> Recipe:
+    """A recipe by its name. Raises: Unprocessable when there is none of it."""
+    return _named(name, "profile")
+
+
+def check_item(item: Item, recipe: Recipe, path: str) -> None:
+    """Refuse an item that lacks what its recipe looks at. Raises: Unprocessable, with paths below `path`."""
     for spec in recipe.specs:
         component = COMPONENTS[spec.name]
         if component.judges and item.task is None:

@@ -185,11 +185,11 @@ def _check_sizes(index: int, raw: Mapping[str, Any], item: Item, settings: Setti
     text = item.completion_text
     if len(text) * 4 > settings.completion_bytes_max and len(text.encode()) > settings.completion_bytes_max:
         raise TooLarge(f"items.{index}.completion is over {settings.completion_bytes_max} bytes")
-    if raw.get("task") is not None and _weight(raw["task"]) > settings.task_bytes_max:
+    if raw.get("task") is not None and weight(raw["task"]) > settings.task_bytes_max:
         raise TooLarge(f"items.{index}.task is over {settings.task_bytes_max} bytes")
 
 
-def _weight(value: Any) -> int:
+def weight(value: Any) -> int:
     """About as many bytes as the value's JSON has, without making it."""
     total, level = 0, [value]
     while level:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from app.compat.body import LENIENT, Misfit, read_model, refusal
 from app.compat.rows import Row, answer, grade_rows, how_of, number_of
-from app.compat.slime import content_text, prompt_text
+from app.compat.text import content_text, prompt_text
 from app.routes import PROBLEMS, services
 
 router = APIRouter()

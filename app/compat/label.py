@@ -5,7 +5,7 @@
    NeMo-Gym lay them out: programs by input and output, or, with `fn_name`, calls.
 3. A list of texts or numbers is a list of references, of which any one will do.
 4. Any other text, or a number, is one reference, read as the request's `label` says: a maths answer unless it says
-   otherwise.
+   otherwise. A preference needs none; there a text is the answer to compare with.
 
 A label that cannot be used makes its own row invalid and no other.
 """
@@ -21,9 +21,9 @@ from app.errors import BadJson
 from app.json_edge import check_json
 from app.schemas import field_errors, task_from_json
 from graders.errors import TaskInvalid
-from graders.task import Task
+from graders.task import PreferenceTask, Task
 
-READINGS = ("math", "choice", "text", "asserts")
+READINGS = ("math", "choice", "text", "asserts", "preference")
 """How a plain label may be read."""
 
 
@@ -37,11 +37,13 @@ def task_of(label: Any, reading: str = "math") -> Task | None:
     if isinstance(label, str) and label.lstrip().startswith("{"):
         label = _object_or_text(label)
     if label is None or label == "" or label == []:
-        return None
+        return PreferenceTask() if reading == "preference" else None
     if isinstance(label, Mapping):
         return _of_object(label)
-    if isinstance(label, Sequence) and not isinstance(label, str):
+    if isinstance(label, Sequence) and not isinstance(label, str) and reading in ("math", "choice", "text"):
         return _task({"kind": reading, "answer": [_text(entry) for entry in label]})
+    if reading == "preference":
+        return _task({"kind": "preference", "reference": _text(label)})
     if reading == "asserts":
         return _task({"kind": "code", "language": "python", "tests": {"kind": "asserts", "source": _text(label)}})
     return _task({"kind": reading, "answer": _text(label)})

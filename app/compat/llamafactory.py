@@ -1,8 +1,8 @@
 """LLaMA-Factory's PPO with `reward_model_type: api`, `reward_model: URL/compat/llamafactory/PROFILE`.
 
 It sends whole decoded sequences and no reference, so only profiles that need none can score them (format, length, a
-judge); with another one it is told so at once. It reads `scores` of whatever is answered, without a time limit and
-without another try.
+judge); with another one, and where nothing at all could be judged, it is told so. It reads `scores` of whatever is
+answered, without a time limit and without another try, so that ends its run.
 Source: src/llamafactory/train/ppo/ppo_utils.py (get_rewards_from_server), src/llamafactory/api/protocol.py.
 """
 
@@ -51,6 +51,8 @@ async def scores(request: Request, profile: str) -> Response:
         return refusal(misfit)
     results = await grade_rows(request, [Row(answer_of(text)) for text in asked.messages], how)
     refuse_if_lost(results)
+    if results and all(result["status"] == "invalid" for result in results):  # It has no other way to notice.
+        raise Unprocessable(f"nothing could be judged: {results[0]['invalid']['message']}")
     return answer(
         {
             "id": f"scoreval-{request.state.request_id}",

@@ -1,14 +1,15 @@
 """NeMo-Gym's resources server: /seed_session, /verify, /close_session, /aggregate_metrics, /reverify_mode.
 
 A NeMo-RL, verifiers or Axolotl run names this service as its resources server. A row's own fields say what to judge:
-`task`, or `verifier_metadata.task`, is a task as in /v1/grade; else `verifier_metadata.unit_tests`; else `options`
-with `expected_answer`; else `expected_answer`, `answer`, `ground_truth` or `label`, read as `?label=` says. A profile
-is chosen by `?profile=`, /profile/NAME/..., or `verifier_metadata.profile`.
+`task`, or `verifier_metadata.task`, is a task as in /v1/grade; else `verifier_metadata.unit_tests`; else
+`instruction_id_list` with `kwargs`; else `options` with `expected_answer`; else `expected_answer`, `answer`,
+`ground_truth` or `label`, read as `?label=` says. A profile is chosen by `?profile=`, /profile/NAME/..., or
+`verifier_metadata.profile`.
 
 The answer is the request with `reward`, and what could not be graded has `mask_sample` with a `failure_kind`, so that
 it is left out of the loss and of the metrics. The server keeps no state: a session is opened and closed in name only.
 Source: nemo_gym 0.7.0: base_resources_server.py, failure_kinds.py, judge.py (judge_failsafe), reward_profile.py;
-resources_servers/{math_with_judge,code_gen,mcqa}/app.py.
+resources_servers/{math_with_judge,code_gen,mcqa,instruction_following}/app.py.
 """
 
 import asyncio
@@ -28,9 +29,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.compat.body import LENIENT, Misfit, fit, parse, read_json, read_model, refusal
 from app.compat.label import paired_tests, task_of
 from app.compat.rows import Row, answer, flags_of, grade_rows, how_of, number_of
-from app.compat.slime import content_text, prompt_text
+from app.compat.text import content_text, prompt_text
 from app.errors import BadJson
-from app.routes import PROBLEMS
+from app.routes import PROBLEMS, services
 from graders.errors import TaskInvalid
 
 router = APIRouter()
@@ -45,8 +46,6 @@ KINDS = {"sandbox": "provider_unavailable"}
 """Our fault codes in NeMo-Gym's vocabulary; any other is its `verifier_error`."""
 
 ANSWERS = ("expected_answer", "answer", "ground_truth", "label")
-
-UNPACKED_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Verify(BaseModel):
@@ -121,18 +120,28 @@ async def verify(request: Request) -> Response:
     at_hand = request.scope["state"].get("profile") or request.query_params.get("profile")
     how = how_of(request, patience_s=WAITS_S, profile=None if at_hand else named if isinstance(named, str) else None)
     try:
-        label = label_of(row, metadata, how.reading)
+        label = await asyncio.to_thread(label_of, row, metadata, how.reading, services(request).settings.task_bytes_max)
     except TaskInvalid as invalid:
         label = invalid
     prompt = prompt_text(_as_messages(asked.responses_create_params.get("input")))
-    (result,) = await grade_rows(request, [Row(output_text(asked.response), prompt, label)], how)
+    usage = asked.response.get("usage")
+    tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
+    judged = Row(
+        output_text(asked.response),
+        prompt,
+        label,
+        tokens=tokens if isinstance(tokens, int) and 0 <= tokens <= 10**9 else None,
+        truncated=asked.response.get("status") == "incomplete",
+    )
+    (result,) = await grade_rows(request, [judged], how)
     echo = row | {"responses_create_params": asked.responses_create_params, "response": asked.response}
     return answer(echo | _verdict(row, result, number_of(result, how), request))
 
 
-def label_of(row: Mapping[str, Any], metadata: Mapping[str, Any], reading: str) -> Any:
+def label_of(row: Mapping[str, Any], metadata: Mapping[str, Any], reading: str, bytes_max: int) -> Any:
     """What a row says to judge by, as a task where its layout is one we know.
 
+    Args: bytes_max: of tests that travel compressed, when they no longer are.
     Raises: TaskInvalid.
     """
     for place in (row, metadata):
@@ -140,10 +149,13 @@ def label_of(row: Mapping[str, Any], metadata: Mapping[str, Any], reading: str) 
             return place["task"]
     tests = metadata.get("unit_tests", row.get("unit_tests"))
     if isinstance(tests, dict):
-        tests = _unpacked(tests)
+        tests = _unpacked(tests, bytes_max)
         function = tests.get("fn_name")
         value = {"kind": "code", "tests": paired_tests(tests.get("inputs"), tests.get("outputs"), function)}
         return value | ({"language": "python"} if function else {})
+    listed = row.get("instruction_id_list")
+    if isinstance(listed, list):
+        return {"kind": "instructions", "instruction_ids": listed, "kwargs": row.get("kwargs")}
     answers = [place[name] for place in (row, metadata) for name in ANSWERS if place.get(name) is not None]
     options = row.get("options") or metadata.get("options")
     if answers and isinstance(options, (list, dict)) and options:
@@ -159,14 +171,14 @@ def _options(options: Any) -> dict[str, str]:
     return {str(letter): str(text) for entry in maps for letter, text in entry.items()}
 
 
-def _unpacked(tests: dict[str, Any]) -> dict[str, Any]:
+def _unpacked(tests: dict[str, Any], bytes_max: int) -> dict[str, Any]:
     """Tests that travel compressed, as base64 of zlib of JSON. Raises: TaskInvalid."""
     packed = tests.get("packed")
     if not isinstance(packed, str):
         return tests
     try:
-        data = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), UNPACKED_BYTES_MAX + 1)
-        value = parse(data) if len(data) <= UNPACKED_BYTES_MAX else None
+        data = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), bytes_max + 1)
+        value = parse(data) if len(data) <= bytes_max else None
     except (binascii.Error, ValueError, zlib.error, BadJson):
         value = None
     if not isinstance(value, dict):

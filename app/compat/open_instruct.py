@@ -12,6 +12,7 @@ open_instruct/ground_truth_utils.py (CodeVerifier).
 """
 
 import ast
+import asyncio
 import base64
 import binascii
 import json
@@ -35,6 +36,10 @@ from graders.task import AssertTests, CodeLimits, CodeTask, FloatRule, StdioCase
 from graders.work import ProgramTask
 
 router = APIRouter()
+
+TESTS_MAX = 10_000
+PARSED_MAX = 100_000
+"""Characters of tests that are looked into here."""
 
 
 class Program(BaseModel):
@@ -65,13 +70,15 @@ async def test_program(request: Request) -> Response:
         asked = await read_model(request, Program)
     except Misfit as misfit:
         return refusal(misfit)
-    tests = decode_tests(asked.tests, settings.task_bytes_max)
+    tests = await asyncio.to_thread(decode_tests, asked.tests, settings.task_bytes_max)
     if not tests:
         return answer({"results": [], "runtimes": []})
     if not all(isinstance(test, str) for test in tests):
         raise _refuse("tests", "a list of texts, each a Python assert")
+    if len(tests) > TESTS_MAX:
+        raise TooLarge(f"more than {TESTS_MAX} tests")
     limits = _limits(asked, settings)
-    if all(_is_one_assert(index, test) for index, test in enumerate(tests)):
+    if await asyncio.to_thread(_are_single_asserts, tests):
         task = _asserts("\n".join(tests), limits)
         return _respond(tests, [await judge(request, task, asked.program, _wait_s(asked), explain=False)])
     tasks = [_asserts(test, limits) for test in tests]
@@ -86,9 +93,11 @@ async def test_program_stdio(request: Request) -> Response:
         asked = await read_model(request, Program)
     except Misfit as misfit:
         return refusal(misfit)
-    tests = decode_tests(asked.tests, settings.task_bytes_max)
+    tests = await asyncio.to_thread(decode_tests, asked.tests, settings.task_bytes_max)
     if not tests:
         return answer({"results": [], "runtimes": []})
+    if len(tests) > TESTS_MAX:
+        raise TooLarge(f"more than {TESTS_MAX} tests")
     cases = []
     for index, test in enumerate(tests):
         if not isinstance(test, dict) or not all(isinstance(test.get(name), str) for name in ("input", "output")):
@@ -142,16 +151,22 @@ def _decompressed(text: str, bytes_max: int) -> Any:
         raise _refuse("tests", f"compressed, but not JSON: {error.message}") from None
 
 
-def _is_one_assert(index: int, test: str) -> bool:
-    """Whether a test is one assert statement and nothing else, so that it can stand among others.
+def _are_single_asserts(tests: Sequence[str]) -> bool:
+    """Whether each test is one assert statement and nothing else, so that all can stand in one source.
 
-    Raises: Unprocessable when it is no Python.
+    Long ones are not looked into: they go each by itself, and whether they are Python shows there.
+    Raises: Unprocessable when one is no Python.
     """
-    try:
-        tree = ast.parse(test)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _refuse(f"tests.{index}", "not Python") from None
-    return len(tree.body) == 1 and isinstance(tree.body[0], ast.Assert) and not test[:1].isspace()
+    if sum(map(len, tests)) > PARSED_MAX:
+        return False
+    single = True
+    for index, test in enumerate(tests):
+        try:
+            tree = ast.parse(test)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise _refuse(f"tests.{index}", "not Python") from None
+        single = single and len(tree.body) == 1 and isinstance(tree.body[0], ast.Assert) and not test[:1].isspace()
+    return single
 
 
 def _asserts(source: str, limits: CodeLimits) -> ProgramTask:

@@ -23,11 +23,12 @@ from app.chunk import ItemResult
 from app.compat.label import READINGS, task_of
 from app.errors import NotFound, QueueFull, TooLarge, Unprocessable
 from app.lifetime import Services
-from app.profiles import Recipe, recipes_of
+from app.profiles import Recipe, check_item, recipe_named
 from app.routes import services, while_connected
-from app.schemas import Batch, Item
+from app.schemas import Batch, Item, check_params
+from graders.components import COMPONENTS
 from graders.errors import TaskInvalid
-from graders.task import MathTask, Task
+from graders.task import Task
 
 _log = structlog.get_logger()
 
@@ -39,12 +40,16 @@ _ANSWER_S = 5.0
 class Row:
     """One completion and its label.
 
-    Args: label: see app.compat.label; a task is taken as it is, and a TaskInvalid says that there can be none.
+    Args:
+        label: see app.compat.label; a task is taken as it is, and a TaskInvalid says that there can be none.
+        tokens, truncated: of the completion, where the caller tells.
     """
 
     completion: str
     prompt: str = ""
     label: Any = None
+    tokens: int | None = None
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,12 @@ class How:
     deadline_s: float
 
 
-def how_of(request: Request, *, patience_s: float, profile: str | None = None, reading: str = "math") -> How:
+def how_of(request: Request, *, patience_s: float, profile: str | None = None) -> How:
     """Read a request's address: `profile`, `label`, `fallback` and `deadline_s` in the query.
 
     Args:
         patience_s: seconds the caller waits for an answer; a little less is the deadline when it names none.
-        profile, reading: the route's own, for what the query leaves out. A profile in the path, by itself or as
-            /profile/NAME/..., goes before one in the query.
+        profile: the path's own, which goes before /profile/NAME/... and that before one in the query.
 
     Raises: NotFound for a profile that does not exist; Unprocessable for another bad parameter.
     """
@@ -78,7 +82,7 @@ def how_of(request: Request, *, patience_s: float, profile: str | None = None, r
     name = profile or request.scope["state"].get("profile") or query.get("profile") or profiles.DEFAULT
     if name not in {row["name"] for row in profiles.recipes()}:
         raise NotFound("no such profile; GET /v1/profiles lists them")
-    label = query.get("label", reading)
+    label = query.get("label", _usual_reading(name))
     if label not in READINGS:
         raise _refuse("label", f"one of {', '.join(READINGS)}")
     fallback = _number(query.get("fallback"), "fallback", 0.0)
@@ -87,6 +91,12 @@ def how_of(request: Request, *, patience_s: float, profile: str | None = None, r
     if not 0 < deadline_s <= settings.deadline_max_s:
         raise _refuse("deadline_s", f"over 0 and at most {settings.deadline_max_s:g} s")
     return How(name, label, fallback, deadline_s)
+
+
+def _usual_reading(profile: str) -> str:
+    """How a plain label is read when the address does not say: what a profile with a judge looks at is a preference."""
+    kinds = {COMPONENTS[spec.name].kind for spec in recipe_named(profile).specs}
+    return "preference" if "preference" in kinds else "math"
 
 
 _FLOAT = TypeAdapter(float)
@@ -130,12 +140,14 @@ async def grade_rows(request: Request, rows: Sequence[Row], how: How, *, explain
 async def _grade(
     request: Request, rooms: Services, rows: Sequence[Row], how: How, explain: bool
 ) -> list[dict[str, Any]]:
-    recipe, judges = _recipe(how.profile)
-    items: list[Item | TaskInvalid] = (
-        [_item(row, how, rooms, judges) for row in rows]
-        if sum(len(row.completion) for row in rows) < _LARGE
-        else await asyncio.to_thread(lambda: [_item(row, how, rooms, judges) for row in rows])
-    )
+    recipe = recipe_named(how.profile)
+    if _counts_tokens(recipe) and any(row.tokens is None for row in rows):
+        raise _refuse("profile", "counts tokens, and this caller does not say how many there are")
+
+    def read() -> list[Item | TaskInvalid]:
+        return [_item(row, how, rooms, recipe) for row in rows]
+
+    items = read() if sum(len(row.completion) for row in rows) < _LARGE else await asyncio.to_thread(read)
     good = [item for item in items if isinstance(item, Item)]
     graded: list[dict[str, Any]] = []
     if good:
@@ -164,13 +176,13 @@ async def _grade(
 _LARGE = 1024 * 1024
 
 
-def _item(row: Row, how: How, rooms: Services, judges: bool) -> Item | TaskInvalid:
+def _item(row: Row, how: How, rooms: Services, recipe: Recipe) -> Item | TaskInvalid:
     """A row as an item; a completion over the limit answers nothing, a label over the limit cannot be used."""
     try:
         if isinstance(row.label, TaskInvalid):
             raise row.label
         task = row.label if isinstance(row.label, Task) else task_of(row.label, how.reading)
-        if task is None and judges:
+        if task is None and recipe.judges:
             raise TaskInvalid("no_label", "the profile needs something to judge by, and the row has no label")
         if not isinstance(row.label, Task) and _size(row.label) > rooms.settings.task_bytes_max:
             raise TaskInvalid("too_large", f"the label is over {rooms.settings.task_bytes_max} bytes")
@@ -180,23 +192,27 @@ def _item(row: Row, how: How, rooms: Services, judges: bool) -> Item | TaskInval
     text = row.completion
     if len(text) * 4 > limit and len(text.encode()) > limit:
         text = ""
-    return Item(completion=text, prompt=row.prompt, task=task)
+    item = Item(completion=text, prompt=row.prompt, task=task, completion_tokens=row.tokens, truncated=row.truncated)
+    try:
+        check_item(item, recipe, "row")
+    except Unprocessable as unfit:
+        return TaskInvalid("unfit", unfit.errors[0]["message"])
+    return item
+
+
+def _counts_tokens(recipe: Recipe) -> bool:
+    """Whether a profile measures length in tokens. It is refused as a whole where nobody counts them: else the short
+    completions, of which it can be told without, would be graded and the long ones not."""
+    return any(getattr(check_params(spec.name, spec.params, "row"), "unit", "") == "tokens" for spec in recipe.specs)
 
 
 def _size(label: Any) -> int:
     return len(label) if isinstance(label, str) and label.isascii() else len(to_json(label))
 
 
-def _recipe(profile: str) -> tuple[Recipe, bool]:
-    """A profile's recipe, and whether its items need something to judge by."""
-    with_task = Item(completion="", task=MathTask(answer="0"))
-    (recipe,) = recipes_of(Batch(items=(with_task,), profile=profile))
-    return recipe, recipe.judges
-
-
 def needs_label(profile: str) -> bool:
     """Whether rows of a profile must have something to judge by."""
-    return _recipe(profile)[1]
+    return recipe_named(profile).judges and _usual_reading(profile) != "preference"
 
 
 def number_of(result: dict[str, Any], how: How) -> float:

@@ -6,13 +6,16 @@ Two things can be wanted of one: that it is run as it is and its output told (`r
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from fastapi import Request
 
 from app.chunk import ChunkItem, ItemResult
+from app.errors import TooLarge
 from app.lifetime import Services
 from app.routes import services, while_connected
-from app.schemas import work_json
+from app.schemas import weight, work_json
+from app.settings import Settings
 from graders.work import ProgramTask, RunTask
 
 
@@ -44,8 +47,10 @@ async def _send(
     request: Request, tasks: Sequence[RunTask | ProgramTask], source: str, deadline_s: float, *, explain: bool
 ) -> list[ItemResult]:
     rooms = services(request)
+    values = [work_json(task) for task in tasks]
+    _check_sizes(source, values, rooms.settings)
     until = request.state.arrived + deadline_s
-    work = partial(_once, rooms, tasks, source, until, explain)
+    work = partial(_once, rooms, values, source, until, explain)
     wait_s = min(until - time.monotonic(), rooms.settings.compat_wait_s)
     results = await while_connected(request, rooms.patience.of(work, wait_s))
     for task, result in zip(tasks, results, strict=True):
@@ -53,19 +58,27 @@ async def _send(
     return results
 
 
+def _check_sizes(source: str, values: Sequence[Any], settings: Settings) -> None:
+    """As of a completion and its task. Raises: TooLarge."""
+    if len(source) * 4 > settings.completion_bytes_max and len(source.encode()) > settings.completion_bytes_max:
+        raise TooLarge(f"the program is over {settings.completion_bytes_max} bytes")
+    if any(weight(value) > settings.task_bytes_max for value in values):
+        raise TooLarge(f"the tests, or the input and the files, are over {settings.task_bytes_max} bytes")
+
+
 async def _once(
-    rooms: Services, tasks: Sequence[RunTask | ProgramTask], source: str, until: float, explain: bool
+    rooms: Services, values: Sequence[dict[str, Any]], source: str, until: float, explain: bool
 ) -> list[ItemResult]:
     left_s = max(until - time.monotonic(), 0.0)
     deadline_ms = await rooms.queue.clock_ms() + int(left_s * 1000)
     items = [
         ChunkItem(
             completion=source,
-            task=work_json(task),
-            components=() if isinstance(task, RunTask) else (("accuracy", {}),),
+            task=value,
+            components=() if value["kind"] == "run" else (("accuracy", {}),),
             deadline_ms=deadline_ms,
             explain=explain,
         )
-        for task in tasks
+        for value in values
     ]
     return await rooms.dispatcher.grade([("code", item) for item in items], left_s)

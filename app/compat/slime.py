@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from app.compat.body import LENIENT, Misfit, read_model, refusal
 from app.compat.rows import Row, answer, flags_of, grade_rows, how_of, number_of, refuse_if_lost
-from app.compat.text import without_end
+from app.compat.text import prompt_text, without_end
 from app.errors import Unprocessable
 from app.routes import PROBLEMS
 
@@ -60,19 +60,3 @@ async def reward(request: Request, profile: str) -> Response:
     refuse_if_lost(results)
     number = number_of(results[0], how)
     return answer(number if key is None else flags_of(results[0]) | {key: number})
-
-
-def prompt_text(prompt: Any) -> str:
-    """A prompt as one text, whatever its messages hold."""
-    if isinstance(prompt, str) or not isinstance(prompt, list):
-        return prompt if isinstance(prompt, str) else ""
-    return "\n\n".join(content_text(turn.get("content")) for turn in prompt if isinstance(turn, dict))
-
-
-def content_text(content: Any) -> str:
-    """A message's content as one text: of parts, those that are text."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))

@@ -5,6 +5,8 @@ by itself; else the assistant's marker says where the answer begins. The list of
 plain one: nothing here is a pattern over what a model wrote.
 """
 
+from typing import Any
+
 ASSISTANT = (
     "<|im_start|>assistant\n",
     "<|im_start|>assistant",
@@ -93,21 +95,47 @@ def answer_of(sequence: str, prompt: str | None = None) -> str:
 
 def without_end(text: str) -> str:
     """The text without the special tokens at its end, and what white space stood between them."""
+    kept = len(text)
     while True:
-        bare = text.rstrip()
-        end = next((mark for mark in ENDS if bare.endswith(mark)), None)
-        if end is None:
-            return text
-        text = bare[: -len(end)]
+        end = _behind_last(text, kept)
+        mark = next((mark for mark in ENDS if text.endswith(mark, 0, end)), None)
+        if mark is None:
+            return text[:kept]
+        kept = end - len(mark)
+
+
+def _behind_last(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def _without_start(text: str) -> str:
+    kept = 0
     while True:
-        bare = text.lstrip()
-        start = next((mark for mark in STARTS if bare.startswith(mark)), None)
-        if start is None:
-            return text
-        text = bare[len(start) :]
+        start = kept
+        while start < len(text) and text[start].isspace():
+            start += 1
+        mark = next((mark for mark in STARTS if text.startswith(mark, start)), None)
+        if mark is None:
+            return text[kept:]
+        kept = start + len(mark)
+
+
+def prompt_text(prompt: Any) -> str:
+    """A prompt as one text, whatever its messages hold."""
+    if isinstance(prompt, str) or not isinstance(prompt, list):
+        return prompt if isinstance(prompt, str) else ""
+    return "\n\n".join(content_text(turn.get("content")) for turn in prompt if isinstance(turn, dict))
+
+
+def content_text(content: Any) -> str:
+    """A message's content as one text: of parts, those that are text."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
 def _behind_marker(sequence: str, prompt: str | None) -> str:

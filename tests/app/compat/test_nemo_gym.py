@@ -13,7 +13,6 @@ from sandbox.fake_runner import FakeRunner
 from sandbox.limits import Limits
 from sandbox.run import Program, Run, RunOutcome
 from tests.app.compat.conftest import StartOver
-from tests.app.conftest import StartApp
 
 ADDS = "```python\nclass Solution:\n    def add(self, a, b):\n        return a + b\n```"
 
@@ -70,6 +69,24 @@ def test_options_make_a_choice(client: TestClient) -> None:
     assert verify(client, rollout("\\boxed{B}", **row))["reward"] == 1.0
     assert verify(client, rollout("\\boxed{PCR}", **row))["reward"] == 1.0
     assert verify(client, rollout("\\boxed{A}", **row))["reward"] == 0.0
+
+
+def test_instructions_are_checked(client: TestClient) -> None:
+    """The layout of instruction_following, whose arguments are padded with nulls."""
+    row = {
+        "prompt": "Say it without a comma.",
+        "instruction_id_list": ["punctuation:no_comma", "keywords:existence"],
+        "kwargs": [{"num_words": None}, {"keywords": ["it"], "num_words": None}],
+        "grading_mode": "binary",
+    }
+    assert verify(client, rollout("This is it.", **row))["reward"] == 1.0
+    assert verify(client, rollout("Well, this is it.", **row))["reward"] == 0.0
+
+
+def test_the_responses_own_count_of_tokens_counts(client: TestClient) -> None:
+    """Profiles that measure length in tokens work here, since a response says how many it has."""
+    answer = verify(client, rollout("\\boxed{5}", expected_answer="5"), "/verify?profile=dapo")
+    assert (answer["accuracy"], answer["soft_overlong"], answer["mask_sample"]) == (1.0, 0.0, False)
 
 
 def packed(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
@@ -166,17 +183,6 @@ def test_a_fault_of_ours_is_masked_in_their_vocabulary(start_over: StartOver) ->
     assert (answer["mask_sample"], answer["failure_kind"]) == (True, "provider_unavailable")
     late = verify(start_over(FakeRunner(lost)), body, "/verify?deadline_s=0.000001")
     assert (late["mask_sample"], late["failure_kind"]) == (True, "verifier_error")
-
-
-def test_a_full_queue_is_a_503(start_app: StartApp) -> None:
-    """After the wait that the settings grant."""
-    client = start_app(queue_bytes_max=1024, compat_wait_s=0)
-    client.post("/verify", json=rollout("x", expected_answer="5"))
-    # One item alone always has room; so the bound is met by a request whose label makes it two.
-    response = start_app(queue_items_max=1, compat_wait_s=0).post(
-        "/compat/openrlhf/accuracy", json={"query": ["a", "b"], "labels": ["1", "2"]}
-    )
-    assert response.status_code == 503
 
 
 def test_components_add_up_to_the_reward(client: TestClient) -> None:

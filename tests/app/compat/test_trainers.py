@@ -228,3 +228,24 @@ def test_llamafactory_is_told_at_once_that_it_has_no_reference(client: TestClien
     response = client.post("/compat/llamafactory/accuracy", json={"model": "model", "messages": [PROMPT + RIGHT]})
     assert response.status_code == 422
     assert "accuracy" in response.json()["detail"]
+
+
+def test_llamafactory_is_told_when_nothing_could_be_judged(client: TestClient) -> None:
+    """A profile with a judge, and none configured: a run on zeros would go unnoticed."""
+    response = client.post("/compat/llamafactory/r1-general", json={"model": "model", "messages": [PROMPT + RIGHT]})
+    assert response.status_code == 422
+    assert "judge" in response.json()["detail"]
+    assert client.post("/compat/llamafactory/r1-general", json={"model": "m"}).status_code == 422
+
+
+def test_a_profile_that_counts_tokens_is_refused_to_callers_that_send_none(client: TestClient) -> None:
+    """422 with the reason, for the whole request: every row would be without a reward."""
+    response = client.post("/compat/openrlhf/dapo", json=openrlhf((RIGHT, "3/4")))
+    assert response.status_code == 422
+    assert "tokens" in response.json()["errors"][0]["message"]
+
+
+def test_a_label_of_another_kind_than_the_profiles_costs_its_row(client: TestClient) -> None:
+    """A maths task where a preference is wanted."""
+    answer = rewards(client, openrlhf((RIGHT, '{"kind": "math", "answer": "1"}'), (RIGHT, None)), "r1-general")
+    assert answer["extra_logs"]["invalid"] == [1.0, 1.0]
