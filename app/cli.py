@@ -142,6 +142,69 @@ def grade(
     console.print(summary, markup=False, highlight=False)
 
 
+class Method(StrEnum):
+    """How completions are selected."""
+
+    REJECT = "reject"
+    BEST = "best"
+    VOTE = "vote"
+
+
+class Filter(StrEnum):
+    """What drops a completion, whatever the method."""
+
+    MIXED_LANGUAGE = "mixed_language"
+    LONG_PARAGRAPH = "long_paragraph"
+    CODE_BLOCK = "code_block"
+    REPETITION = "repetition"
+
+
+class By(StrEnum):
+    """What makes two answers of a vote equal."""
+
+    MATH = "math"
+    CHOICE = "choice"
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command()
+def select(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="JSONL, CSV or Parquet file of items as in /v1/select.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="JSONL file of chat messages to train on.")],
+    method: Annotated[Method, typer.Option(help="Keep the correct, the best, or those most others agree with.")],
+    filters: Annotated[
+        list[Filter] | None, typer.Option("--filter", help="Drop what has this; may be given several times.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=1, help="Completions kept of a group, at most.")] = None,
+    by: Annotated[By | None, typer.Option(help="What makes two answers of a vote equal.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Recipe for items that name none.")] = None,
+    dropped: Annotated[Path | None, typer.Option(help="What was dropped, and why; else OUT.dropped.jsonl.")] = None,
+    url: Annotated[str | None, typer.Option(help="A running service; without it the items are judged here.")] = None,
+) -> None:
+    """Make training examples of sampled completions: rejection sampling, best of n, or a majority vote."""
+    from app.select_file import select_file
+
+    settings = load_settings()
+    given = {"method": method.value, "keep": keep, "profile": profile, "by": by.value if by else None}
+    options: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    if filters:
+        options["filters"] = [{"name": one.value} for one in filters]
+    try:
+        summary = select_file(
+            source,
+            target,
+            dropped or target.with_name(target.name + ".dropped.jsonl"),
+            settings=settings,
+            options=options,
+            url=url,
+        )
+    except (GradeError, OSError) as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    console.print(summary, markup=False, highlight=False)
+
+
 @app.command()
 def check(
     tasks: Annotated[Path, typer.Argument(metavar="TASKS", help="JSONL file of items or tasks.")],

@@ -228,7 +228,7 @@ class _Local:
         # Not forked: this process has threads.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(
-            self._cores, context, initializer=_open_process, initargs=(self._settings, os.getpid())
+            self._cores, context, initializer=open_process, initargs=(self._settings, os.getpid())
         )
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ class _Local:
 
     def _submit(self, group: list[_Work]) -> "Future[list[str]]":
         chunk = Chunk("0", tuple(one.sent for one in group))
-        return self._pool.submit(_grade_texts, group[0].queue, chunk.to_text(), len(group))
+        return self._pool.submit(grade_texts, group[0].queue, chunk.to_text(), len(group))
 
     def _one_by_one(self, suspects: deque[_Work]) -> Rows:
         self._pool.shutdown(cancel_futures=True)
@@ -326,13 +326,15 @@ class _Process:
 _process: list[_Process] = []
 
 
-def _open_process(settings: Settings, parent: int) -> None:
+def open_process(settings: Settings, parent: int) -> None:
+    """Make a process of a pool ready to grade; it ends with its parent."""
     log.configure("warning")
     die_with_parent(parent)
     _process[:] = [_Process(settings)]
 
 
-def _grade_texts(queue: str, chunk_text: str, count: int) -> list[str]:
+def grade_texts(queue: str, chunk_text: str, count: int) -> list[str]:
+    """A chunk's results, in a process that `open_process` made ready; text in and text out."""
     if queue == "judge":
         return [result.to_text() for result in _process[0].jury().judge(Chunk.from_text(chunk_text).items)]
     try:

@@ -23,8 +23,6 @@ import re
 from functools import lru_cache
 from typing import Any, cast
 
-import jsonschema_rs
-
 from graders.errors import TaskInvalid
 from graders.extract import last_tag, visible
 from graders.task import JsonTask
@@ -233,6 +231,8 @@ def _validator(schema: Any) -> Any:
 
 
 def _compiled(text: str) -> Any:
+    import jsonschema_rs  # Loaded by the first schema.
+
     try:
         return jsonschema_rs.validator_for(
             json.loads(text),

@@ -21,8 +21,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 from graders.errors import TaskInvalid
 from graders.extract import Span, announced, extract, marked, unframed, visible
 from graders.math.names import names
@@ -254,6 +252,8 @@ def compiled(pattern: str) -> Any:
 
     Raises: TaskInvalid if RE2 refuses it, or it matches the empty text, which is every answer's refuge.
     """
+    import re2  # Loaded by the first pattern.
+
     options = re2.Options()
     options.log_errors = False
     options.max_mem = PATTERN_BYTES_MAX
