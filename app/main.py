@@ -17,6 +17,7 @@ from app.edge import Edge, problem_response
 from app.errors import ServiceFault
 from app.job_routes import router as job_router
 from app.lifetime import Services, open_services
+from app.openapi import serve_whole
 from app.routes import router
 from app.settings import Settings
 
@@ -56,6 +57,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.include_router(router)
     app.include_router(job_router)
     app.include_router(compat_router)
+
+    serve_whole(app)
 
     def metrics() -> Any:
         opened: Services | None = getattr(app.state, "services", None)

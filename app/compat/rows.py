@@ -80,8 +80,10 @@ def how_of(request: Request, *, patience_s: float, profile: str | None = None) -
     """
     settings, query = services(request).settings, request.query_params
     name = profile or request.scope["state"].get("profile") or query.get("profile") or profiles.DEFAULT
-    if name not in {row["name"] for row in profiles.recipes()}:
-        raise NotFound("no such profile; GET /v1/profiles lists them")
+    try:
+        recipe_named(name)
+    except Unprocessable:
+        raise NotFound("no such profile; GET /v1/profiles lists them") from None
     label = query.get("label", _usual_reading(name))
     if label not in READINGS:
         raise _refuse("label", f"one of {', '.join(READINGS)}")

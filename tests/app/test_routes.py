@@ -291,3 +291,24 @@ def test_the_page_needs_no_key_and_the_rest_does(start_app: StartApp) -> None:
     client = start_app(api_keys="one")
     assert client.get("/").status_code == 200
     assert client.get("/v1/profiles").status_code == 401
+
+
+def test_every_reference_of_the_openapi_document_leads_somewhere(client: TestClient) -> None:
+    """Programs are generated from it; a part that is not where its reference says breaks each of them."""
+    document = client.get("/openapi.json").json()
+    level, references = [document], set()
+    while level:
+        value = level.pop()
+        if isinstance(value, dict):
+            references |= {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+            mapping = value.get("mapping")
+            references |= set(mapping.values()) if isinstance(mapping, dict) else set()
+            assert "$defs" not in value
+            level.extend(value.values())
+        elif isinstance(value, list):
+            level.extend(value)
+    assert "#/components/schemas/StdioTests" in references
+    for reference in references:
+        found = document
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
