@@ -72,7 +72,8 @@ def assert_harness() -> Program:
 def one_process(code: str) -> Program:
     """The same program with the candidate in its own process, for tests that cannot go by value."""
     program = assert_harness()
-    return Program("python", {**program.files, "solution.py": as_file(code), **_offered(code)}, main="main.py")
+    files = {**program.files, "touchstone_driver.py": jail_program("python_driver.py"), "solution.py": as_file(code)}
+    return Program("python", {**files, **_offered(code)}, main="main.py")
 
 
 def whole_program(language: str, code: str) -> Program:

@@ -122,6 +122,58 @@ def _encode_subclass(value: Any, kind: type, hook: Callable[[Any, int], Any], de
     return hook(value, depth)
 
 
+NODES = ("ListNode", "TreeNode")
+"""Names of the classes of linked nodes that contest sites have; such an object crosses as the list of its values."""
+_NODES_MAX = 1_000_000
+
+
+def node_values(node: Any) -> list[Any]:
+    """The values of a linked list in order, or of a tree level by level: a missing child as None, none at the end.
+
+    Raises: NotPlain when there is no end to it; AttributeError when it is not linked as its name says.
+    """
+    values: list[Any] = []
+    if type(node).__name__ == "ListNode":
+        while node is not None:
+            values.append(node.val)
+            node = node.next
+            if len(values) > _NODES_MAX:
+                raise NotPlain("a list without an end")
+        return values
+    level = [node]
+    while any(one is not None for one in level):
+        values.extend(None if one is None else one.val for one in level)
+        level = [child for one in level if one is not None for child in (one.left, one.right)]
+        if len(values) > _NODES_MAX:
+            raise NotPlain("a tree without an end")
+    while values and values[-1] is None:
+        values.pop()
+    return values
+
+
+def list_of(made_of: Any, values: list[Any]) -> Any:
+    """The linked list of these values, its nodes of this class."""
+    node = None
+    for value in reversed(values):
+        made = made_of(value)
+        made.next = node
+        node = made
+    return node
+
+
+def tree_of(made_of: Any, values: list[Any]) -> Any:
+    """The tree of these values, its nodes of this class."""
+    if not values or values[0] is None:
+        return None
+    nodes = [None if value is None else made_of(value) for value in values]
+    places = iter(nodes[1:])
+    for node in nodes:
+        if node is not None:
+            node.left = next(places, None)
+            node.right = next(places, None)
+    return nodes[0]
+
+
 def _no_object(data: dict[str, Any]) -> Any:
     if data["$"] == "namedtuple":
         return tuple(decode(item) for item in data["v"][2])

@@ -30,7 +30,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graders.code.values import NotPlain, decode, encode
+from graders.code.values import NODES, NotPlain, decode, encode, list_of, node_values, tree_of
 
 _TEXT_MAX = 1000
 _PURE = {"abs", "all", "any", "len", "max", "min", "pow", "repr", "round", "sorted", "sum"}
@@ -145,6 +145,7 @@ class Remote:
         self._callbacks: list[Callable[..., Any]] = []
         self._classes: dict[str, Any] = {}
         self._by_handle: dict[int, Any] = {}
+        self._nodes: set[int] = set()
         self.test = 0
         self.asked = 0
         self.odd = ""
@@ -169,12 +170,14 @@ class Remote:
     def call(self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Any:
         """Call something of the candidate's by value."""
         self.asked += 1
+        keywords = keywords or {}
+        self._nodes.clear()
         reply = self._ask(
             {
                 "op": "do",
                 "f": function,
                 "a": [self.encode(item) for item in arguments],
-                "k": {key: self.encode(item) for key, item in (keywords or {}).items()},
+                "k": {key: self.encode(item) for key, item in keywords.items()},
             }
         )
         while "callback" in reply:
@@ -185,8 +188,9 @@ class Remote:
             self.odd = str(reply["odd"])[:_TEXT_MAX]
         if "e" in reply:
             raise self.error(reply["e"])
-        for index, after in reply.get("m", ()):
-            _assign(arguments[index], self.decode(after))
+        for place, after in reply.get("m", ()):
+            target = keywords[place] if type(place) is str else arguments[place]
+            _assign(target, self._decode_change(after, target))
         return self.decode(reply.get("v"))
 
     def do(self, name: str, *arguments: Any) -> Any:
@@ -244,7 +248,34 @@ class Remote:
             return {"$": "callback", "v": len(self._callbacks) - 1}
         if type(value) is type({}.keys()) or isinstance(value, Iterator):
             return [encode(item, self._from_here, depth + 1) for item in value]
+        if type(value).__name__ in NODES:
+            return self._from_nodes(value, depth)
         raise NotByValue(f"the tests hand over a {type(value).__name__}")
+
+    def _from_nodes(self, value: Any, depth: int) -> Any:
+        """Linked nodes as their values. Which node is which does not cross, so nothing may hang on it."""
+        name = type(value).__name__
+        try:
+            items = node_values(value)
+        except (NotPlain, AttributeError):
+            raise NotByValue(f"the tests hand over a {name} that is no plain one") from None
+        pending = [value]
+        while pending:
+            node = pending.pop()
+            links = ("next",) if name == "ListNode" else ("left", "right")
+            if id(node) in self._nodes or type(node).__name__ != name or set(vars(node)) != {"val", *links}:
+                raise NotByValue(f"the tests hand over a {name} in two places, or with more to it")
+            self._nodes.add(id(node))
+            pending.extend(child for link in links if (child := getattr(node, link)) is not None)
+        return {"$": name, "v": [encode(item, self._from_here, depth + 1) for item in items]}
+
+    def _decode_change(self, data: Any, target: Any) -> Any:
+        """What the candidate made of an argument; linked nodes as the class that the tests have of them."""
+        name = type(target).__name__
+        if name in NODES and type(data) is dict and data.get("$") == name:
+            items = [self.decode(item) for item in data["v"]]
+            return list_of(type(target), items) if name == "ListNode" else tree_of(type(target), items)
+        return self.decode(data)
 
     def decode(self, data: Any, reference: Any = None) -> Any:
         """The value of a notation; the candidate's objects as proxies."""
@@ -340,10 +371,12 @@ class Alone:
         self._started = True
         try:
             with open("solution.py", "rb") as file:
-                code = compile(file.read(), "solution.py", "exec", dont_inherit=True)
+                source = file.read()
+            code = compile(source, "solution.py", "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             note = {"type": type(error).__name__, "text": str(error)[:_TEXT_MAX], "compile": True}
             raise Lost({"load": note}) from None
+        importlib.import_module("touchstone_driver").provide(self._space, code, source)
         try:
             exec(code, self._space)  # noqa: S102  Running it is what this process is for.
         except BaseException as error:  # noqa: BLE001  SystemExit too.
@@ -381,6 +414,8 @@ def _assign(target: Any, after: Any) -> None:
         target.update(after)
     elif isinstance(target, bytearray) and isinstance(after, bytearray):
         target[:] = after
+    elif type(target).__name__ in NODES and type(after) is type(target):
+        vars(target).update(vars(after))
 
 
 def _reference(value: Any) -> Any:

@@ -19,7 +19,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from graders.code.values import NotPlain, decode, encode
+from graders.code.values import NODES, NotPlain, decode, encode, list_of, node_values, tree_of
 
 _read, _write, _loads, _dumps = os.read, os.write, json.loads, json.dumps
 _clock = time.process_time
@@ -156,39 +156,13 @@ class Driver:
             sys.setrecursionlimit(request["recursion"])
         self._capture = bool(request.get("capture"))
         if request.get("prelude"):
-            self._provide(code, source)
+            self._has_nodes = provide(self._space, code, source)
         try:
             exec(code, self._space)  # noqa: S102  Running it is what this process is for.
         except SystemExit as error:
             if error.code not in (None, 0):
                 raise
         return {"v": True}
-
-    def _provide(self, code: types.CodeType, source: bytes) -> None:
-        """Offer what contest sites import for everybody, as far as the code names it; what it binds itself wins.
-
-        Among the built-in names, not in its own: the tests call what the solution defines, and a method named `add`
-        must not be mistaken for the operator of that name, nor a solution that defines nothing pass by it.
-        """
-        used: set[str] = set()
-        pending = [code]
-        while pending:
-            block = pending.pop()
-            used.update(block.co_names)
-            pending.extend(constant for constant in block.co_consts if isinstance(constant, types.CodeType))
-        used.update(name for name in ("List", "Optional", "Dict", "Tuple", "Set") if name.encode() in source)
-        offered: dict[str, Any] = {}
-        for module, names in _PRELUDE.items():
-            for name in used.intersection(names.split()):
-                if hasattr(builtins, name):
-                    continue
-                value = getattr(__import__(module), name) if module else __import__(name)
-                offered.setdefault(name, value)
-        if offered:
-            self._space["__builtins__"] = {**vars(builtins), **offered}
-        self._has_nodes = b"ListNode" in source or b"TreeNode" in source
-        if self._has_nodes:
-            exec(_NODES, self._space)  # noqa: S102  Our own text.
 
     def _entry(self, name: str) -> Any:
         """The callable a test names; a bare method name is also looked for in the class that contest sites use."""
@@ -225,7 +199,7 @@ class Driver:
             if "Node" in hints.get("return", ""):
                 reply["empty"] = True
             first = arguments[0] if arguments else next(iter(keywords.values()), None)
-            if isinstance(first, (list, dict)) or type(first).__name__ in ("ListNode", "TreeNode"):
+            if isinstance(first, (list, dict)) or type(first).__name__ in NODES:
                 reply["first"] = encode(first, self._as_data)
         elif _forges_equality(result):
             reply["odd"] = f"returned a {type(result).__name__[:80]} that equals anything"
@@ -239,9 +213,8 @@ class Driver:
     def _as_data(self, value: Any, depth: int) -> Any:
         """The notation of what is not plain but stands for data: linked nodes, and whatever only yields its items."""
         kind = type(value).__name__
-        if kind in ("ListNode", "TreeNode"):
-            items = _list_values(value) if kind == "ListNode" else _tree_values(value)
-            return [encode(item, self._as_data, depth + 1) for item in items]
+        if kind in NODES:
+            return [encode(item, self._as_data, depth + 1) for item in node_values(value)]
         if isinstance(value, Iterator) or type(value) in (type({}.keys()), type({}.values()), type({}.items())):
             items = []
             for item in value:
@@ -264,23 +237,18 @@ class Driver:
         return make(value)
 
     def _list_of(self, values: list[Any] | None) -> Any:
-        node = None
-        for value in reversed(values or []):
-            made = self._space["ListNode"](value)
-            made.next = node
-            node = made
-        return node
+        return list_of(self._node_class("ListNode"), values or [])
 
     def _tree_of(self, values: list[Any] | None) -> Any:
-        if not values or values[0] is None:
-            return None
-        nodes = [None if value is None else self._space["TreeNode"](value) for value in values]
-        places = iter(nodes[1:])
-        for node in nodes:
-            if node is not None:
-                node.left = next(places, None)
-                node.right = next(places, None)
-        return nodes[0]
+        return tree_of(self._node_class("TreeNode"), values or [])
+
+    def _node_class(self, name: str) -> Any:
+        """The solution's class of that name, or the one that contest sites give everybody."""
+        if name not in self._space:
+            given: dict[str, Any] = {}
+            exec(_NODES, given)  # noqa: S102  Our own text.
+            self._space[name] = given[name]
+        return self._space[name]
 
     # What follows serves trusted asserts: values by value, everything else by handle.
 
@@ -289,7 +257,7 @@ class Driver:
         arguments = [self._decode(item) for item in request["a"]]
         keywords = {key: self._decode(item) for key, item in request["k"].items()}
         if not self._capture:
-            return self._done(request, function(*arguments, **keywords), arguments)
+            return self._done(request, function(*arguments, **keywords), arguments, keywords)
         import io
 
         kept, sys.stdout = sys.stdout, io.StringIO()
@@ -297,16 +265,21 @@ class Driver:
             result = function(*arguments, **keywords)
         finally:
             printed, sys.stdout = sys.stdout.getvalue(), kept
-        return self._done(request, result, arguments) | {"out": printed}
+        return self._done(request, result, arguments, keywords) | {"out": printed}
 
-    def _done(self, request: Any, result: Any, arguments: list[Any]) -> Any:
+    def _done(self, request: Any, result: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         reply: dict[str, Any] = {"v": encode(result, self._as_handle)}
         changed = []
-        for index, (before, value) in enumerate(zip(request["a"], arguments, strict=True)):
-            if isinstance(value, (list, dict, set, bytearray)):
-                after = encode(value, self._as_handle)
+        sent = [*enumerate(request["a"]), *request["k"].items()]
+        for (place, before), value in zip(sent, [*arguments, *keywords.values()], strict=True):
+            by_handle = type(before) is dict and before.get("$") in ("handle", "global")
+            if not by_handle and (isinstance(value, (list, dict, set, bytearray)) or type(value).__name__ in NODES):
+                try:
+                    after = encode(value, self._as_argument)
+                except NotPlain:  # Made into a ring, or too deep: what the asserts' process has stays as it was.
+                    continue
                 if after != before:
-                    changed.append([index, after])
+                    changed.append([place, after])
         if changed:
             reply["m"] = changed
         if _forges_equality(result):
@@ -348,6 +321,14 @@ class Driver:
             note["error"] = True
         return note
 
+    def _as_argument(self, value: Any, depth: int) -> Any:
+        """As _as_handle, but linked nodes as the asserts' process sends them."""
+        name = type(value).__name__
+        if name in NODES:
+            items = node_values(value)
+            return {"$": name, "v": [encode(item, self._as_argument, depth + 1) for item in items]}
+        return self._as_handle(value, depth)
+
     def _decode(self, data: Any) -> Any:
         return decode(data, self._from_handle)
 
@@ -363,6 +344,9 @@ class Driver:
             return Callback(self, content)
         if tag == "namedtuple":
             return tuple(self._decode(item) for item in content[2])
+        if tag in NODES:
+            make = self._list_of if tag == "ListNode" else self._tree_of
+            return make([self._decode(item) for item in content])
         raise NotPlain(f"unknown tag {tag}")
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -468,28 +452,34 @@ def _annotations(function: Any) -> tuple[dict[str, str], list[str]]:
     return {name: note if isinstance(note, str) else repr(note) for name, note in notes.items()}, order
 
 
-def _list_values(node: Any) -> list[Any]:
-    values = []
-    while node is not None:
-        values.append(node.val)
-        node = node.next
-        if len(values) > _ITEMS_MAX:
-            raise NotPlain("a list without an end")
-    return values
+def provide(space: dict[str, Any], code: types.CodeType, source: bytes) -> bool:
+    """Offer a module what contest sites import for everybody, as far as its code names it; what it binds itself wins.
 
+    Among the built-in names, not in its own: the tests call what the solution defines, and a method named `add` must
+    not be mistaken for the operator of that name, nor a solution that defines nothing pass by it.
 
-def _tree_values(root: Any) -> list[Any]:
-    """Level by level, a missing child as None, without the missing ones at the end."""
-    values: list[Any] = []
-    level = [root]
-    while any(node is not None for node in level):
-        values.extend(None if node is None else node.val for node in level)
-        level = [child for node in level if node is not None for child in (node.left, node.right)]
-        if len(values) > _ITEMS_MAX:
-            raise NotPlain("a tree without an end")
-    while values and values[-1] is None:
-        values.pop()
-    return values
+    Returns: whether it was given the classes of linked nodes.
+    """
+    used: set[str] = set()
+    pending = [code]
+    while pending:
+        block = pending.pop()
+        used.update(block.co_names)
+        pending.extend(constant for constant in block.co_consts if isinstance(constant, types.CodeType))
+    used.update(name for name in ("List", "Optional", "Dict", "Tuple", "Set") if name.encode() in source)
+    offered: dict[str, Any] = {}
+    for module, names in _PRELUDE.items():
+        for name in used.intersection(names.split()):
+            if hasattr(builtins, name):
+                continue
+            value = getattr(__import__(module), name) if module else __import__(name)
+            offered.setdefault(name, value)
+    if offered:
+        space["__builtins__"] = {**vars(builtins), **offered}
+    has_nodes = b"ListNode" in source or b"TreeNode" in source
+    if has_nodes:
+        exec(_NODES, space)  # noqa: S102  Our own text.
+    return has_nodes
 
 
 if __name__ == "__main__":

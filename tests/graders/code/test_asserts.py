@@ -470,3 +470,61 @@ def test_the_harness_bears_hostile_values(grade_asserts: Grade) -> None:
         verdict = grade_asserts(code, "assert list(f(1)) == [1, 2]")
         assert verdict.outcome is Outcome.WRONG
     assert grade_asserts("def f(x): return x", "assert f(1) == 1").reason is Reason.PASSED
+
+
+NODES = """
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val = val
+        self.next = next
+
+def of(values):
+    head = None
+    for value in reversed(values):
+        head = ListNode(value, head)
+    return head
+
+def values(node):
+    found = []
+    while node:
+        found.append(node.val)
+        node = node.next
+    return found
+"""
+REVERSE = """
+class Solution:
+    def reverse(self, head: Optional[ListNode]) -> Optional[ListNode]:
+        done = None
+        while head:
+            head.next, done, head = done, head, head.next
+        return done
+"""
+
+
+def test_linked_nodes_go_by_value(grade_asserts: Grade) -> None:
+    """As data sets made of contest problems have them: the tests make the nodes, of a class of their own."""
+    source = NODES + "def check(candidate):\n    assert values(candidate(head=of([1, 2, 3]))) == [3, 2, 1]\n"
+    verdict = grade_asserts(REVERSE, source, entry_point="Solution().reverse")
+    assert (verdict.reason, verdict.integrity) == (Reason.PASSED, "")
+    wrong = REVERSE.replace("return done", "return head")
+    assert grade_asserts(wrong, source, entry_point="Solution().reverse").outcome is Outcome.WRONG
+
+
+def test_what_a_call_does_to_linked_nodes_is_seen(grade_asserts: Grade) -> None:
+    """By position and by keyword; a ring leaves them as they were and costs nobody anything."""
+    source = (
+        NODES + "a = of([1, 2])\nf(a)\nassert values(a) == [2, 4]\nb = of([3])\nf(node=b)\nassert values(b) == [6]\n"
+    )
+    double = "def f(node):\n    while node:\n        node.val *= 2\n        node = node.next\n"
+    verdict = grade_asserts(double, source)
+    assert (verdict.reason, verdict.integrity) == (Reason.PASSED, "")
+    assert grade_asserts("def f(node): pass", source).reason is Reason.WRONG_ANSWER
+    assert grade_asserts("def f(node): node.next = node", source).reason is Reason.WRONG_ANSWER
+
+
+def test_nodes_that_are_shared_are_run_in_one_process(grade_asserts: Grade) -> None:
+    """Which node is which does not cross; what contest sites import is there as well."""
+    source = NODES + "tail = of([8])\na, b = ListNode(1, tail), ListNode(2, tail)\nassert meet(a, b).val == 8\n"
+    meet = "def meet(a: Optional[object], b: Any) -> Any:\n    return a.next if a.next is b.next else ListNode(0)\n"
+    verdict = grade_asserts(meet, source)
+    assert (verdict.reason, verdict.integrity) == (Reason.PASSED, "weak")
