@@ -296,6 +296,8 @@ class MathGrader:
         hedged = _WORDY.search(answer) is not None and text.hedges(answer)
         if hedged and not words_only and text.denies(reference.text):
             hedged = False  # The reference itself denies something: the words are compared, not weighed.
+        if hedged and reference.tree is not None and _excepts(answer):
+            hedged = False  # All real numbers except 0: a set, and no denial.
         if retracted or (hedged and not _says_the_same(reference, answer)):
             explain = _Explain(reference, "", None)
             return Verdict(Outcome.WRONG, Reason.HEDGED, method="denied", answer=given, explain=explain)
@@ -327,6 +329,8 @@ class MathGrader:
                 return Found(True, "text"), None
             return Found(text.same(reference.text, answer) or text.says(reference.text, answer, prompt), "text"), None
         asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))
+        if "in" in reference.text:
+            asker.parameters = frozenset(_INTEGERS.findall(reference.text))
         shown = answer + tail
         read = _tree_or_none(shown)
         if read is None and shown is not answer:
@@ -336,7 +340,7 @@ class MathGrader:
             if measured is not None and not (measured is read and reference.quantity is gold):
                 return asker.decide(reference.quantity, measured), measured
         if read is None and gold.op in NUMBER_OPS:
-            alone = _only_number(answer)
+            alone = _grouped(answer) or _only_number(answer)
             read = None if alone is None else _tree_or_none(alone)
         if read is None:
             if text.alike(answer, reference.text) or (
@@ -419,6 +423,11 @@ def _echoes(reference: Reference, answer: str, read: Node | None, prompt: str) -
 _UNWORKED = names("add mul div pow root fn fact binom sum prod int lim rel")
 
 
+def _excepts(answer: str) -> bool:
+    read = _tree_or_none(answer) if "except" in answer or "exclud" in answer or "other than" in answer else None
+    return read is not None and read.op == "minus"
+
+
 def _says_the_same(reference: Reference, answer: str) -> bool:
     """Whether words that look like a denial are the reference: "does not exist" for "DNE"."""
     if reference.tree is None:
@@ -442,6 +451,29 @@ def _only_number(answer: str) -> str | None:
     return numbers[0] if len(numbers) == 1 else None
 
 
+# Any integer: "k \\in \\mathbb{Z}", "where n is an integer".
+_INTEGERS = re.compile(
+    r"(?<![A-Za-z\\])([A-Za-z])\s*(?:\\in\b\s*(?:\\(?:mathbb|mathbf|Bbb)\s*)?\{?\s*[ZN]\b|(?:\$|\\text\{|\})*\s*is an? "
+    r"(?:arbitrary |positive |non-?negative )?integer)"
+)
+# 1'234'567.8, 1.234.567,8, 12,34,567: the ways of grouping digits that can mean nothing else.
+_GROUPED = re.compile(
+    r"([-−+]?)\$?(?:([1-9]\d{0,2}(?:['’]\d{3})+)(?:\.(\d+))?|([1-9]\d{0,2}(?:\.\d{3}){2,})(?:,(\d+))?"
+    r"|([1-9]\d{0,2}\.\d{3}),(\d{1,2}|\d{4,})|([1-9]\d?(?:,\d{2})+,\d{3})(?:\.(\d+))?)\$?"
+)
+
+
+def _grouped(answer: str) -> str | None:
+    """The number whose digits are grouped as in Switzerland, Germany or India, written plainly."""
+    match = _GROUPED.fullmatch(answer.strip())
+    if match is None:
+        return None
+    sign, *parts = match.groups()
+    whole, fraction = next((whole, rest) for whole, rest in zip(parts[::2], parts[1::2], strict=True) if whole)
+    digits = re.sub(r"\D", "", whole)
+    return f"{'-' if sign in ('-', '−') else ''}{digits}" + (f".{fraction}" if fraction else "")
+
+
 _DECIMAL_COMMA = re.compile(r"\s*\$?\s*([-−+]?\d+),(\d+)\s*\$?\s*")
 
 
@@ -450,6 +482,9 @@ def _other_readings(reference: Reference, gold: Node, answer: str, read: Node) -
     others: list[tuple[Node, Node]] = []
     several = ("list", "set", "tuple")
     if gold.op in NUMBER_OPS and read.op == "list":
+        grouped = _grouped(answer)
+        if grouped is not None:
+            others.append((gold, parse(grouped)))
         comma = _DECIMAL_COMMA.fullmatch(answer)
         if comma is not None and len(comma.group(2)) != 3:
             others.append((gold, parse(f"{comma.group(1)}.{comma.group(2)}")))

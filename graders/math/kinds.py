@@ -67,6 +67,7 @@ class Asker:
     residue: "Callable[[Node, Node], bool | None] | None" = None
     comparisons: int = 0
     prompt_letters: frozenset[str] = field(default_factory=frozenset)
+    parameters: frozenset[str] = frozenset()
 
     # --- numbers and expressions ----------------------------------------------------------------------------------
 
@@ -136,7 +137,11 @@ class Asker:
         if len(mine) != 1 or len(theirs) != 1:
             return None
         old, new = next(iter(theirs)), next(iter(mine))
-        if not (_parameter(new, self.prompt_letters, gold) and _parameter(old, self.prompt_letters, answer)):
+        if new in self.parameters:
+            # The reference says that it is any integer: any other letter will do that is not the problem's own.
+            if len(old) != 1 or old in self.prompt_letters or old in "xyzei":
+                return None
+        elif not (_parameter(new, self.prompt_letters, gold) and _parameter(old, self.prompt_letters, answer)):
             return None
         equal, method = rungs.equal(gold, renamed(answer, {old: new}))
         return Found(True, method) if equal else None
@@ -197,6 +202,10 @@ class Asker:
         if gold.op == "deg" and answer.op == "deg":
             return self.scalar(gold.args[0], answer.args[0])
         if gold.op == "qty" or answer.op == "qty":
+            measured, other = (gold, answer) if gold.op == "qty" else (answer, gold)
+            if measured.value in _TEMPERATURES:  # A degree sign alone leaves the scale to the problem.
+                pair = (measured.args[0], other.args[0])
+                return self.scalar(*(pair if measured is gold else pair[::-1]))
             return Found(False, "unit")
         if gold.op == "deg":
             found = self.scalar(gold.args[0], answer)
@@ -224,10 +233,38 @@ class Asker:
             found = self.scalar(gold, answer)
             if found.equal is not None or not (holds(gold, "pm") or holds(answer, "pm")):
                 return found  # No rung decides anything about a plus-minus sign.
+        if (gold.op == "rel" or gold.op == "qty") and answer.op in ("rel", "qty"):
+            congruent = _congruent(gold, answer)
+            if congruent is not None:
+                return congruent
         gold, answer = settled(gold), settled(answer)
         if answer.op == "rel" and not labelled(answer).consistent:
             return HEDGED
         return _KINDS.get(gold.op, _number)(self, gold, answer, depth)
+
+
+def _congruence(node: Node) -> tuple[Node | None, Node, Node] | None:
+    """The name, residue and modulus of x ≡ 3 (mod 7) or of 3 (mod 7)."""
+    if node.op == "rel" and node.value in (("≡", "mod"), ("=", "mod")):
+        return node.args[0], node.args[1], node.args[2]
+    if node.op == "qty" and isinstance(node.value, str) and node.value.startswith("mod "):
+        modulus = node.value[4:]
+        return (None, node.args[0], number(int(modulus))) if modulus.isdigit() and len(modulus) < 100 else None
+    return None
+
+
+def _congruent(gold: Node, answer: Node) -> Found | None:
+    """Two congruences of numbers: the same modulus, and residues that differ by a multiple of it."""
+    mine, theirs = _congruence(gold), _congruence(answer)
+    if mine is None or theirs is None:
+        return None
+    known = [rational_or_none(node) for node in (*mine[1:], *theirs[1:])]
+    if any(value is None or value.q != 1 for value in known) or _names_differ(mine[0], theirs[0]):
+        return None
+    if mine[0] is not None and theirs[0] is not None and mine[0] != theirs[0]:
+        return None
+    residue, modulus, other, same = (int(value.p) for value in known if value is not None)
+    return Found(modulus == same and modulus != 0 and (residue - other) % modulus == 0, "modulus")
 
 
 def _radians(node: Node) -> bool:
@@ -236,6 +273,7 @@ def _radians(node: Node) -> bool:
 
 
 _SCALARS = NUMBER_OPS - {"pm", "ratio"}
+_TEMPERATURES = frozenset((units.TEMPERATURES["C"], units.TEMPERATURES["F"]))
 _MEASURES = frozenset(("pct", "deg", "qty"))
 
 
@@ -567,6 +605,8 @@ def labelled(node: Node) -> _Labelled:
     label: Node | None = None
     if (is_name(sides[0]) and len(sides) >= 2) or (_asked(sides[0]) and len(sides) >= 2 and not symbols(sides[-1])):
         label = sides.pop(0)
+    elif len(sides) == 2 and sides[1].op in ("sym", "app") and not symbols(sides[0]):
+        return _Labelled(sides[1], sides[0])  # 3 = x
     elif len(sides) == 2 and symbols(sides[0]) and not symbols(sides[1]):
         return _Labelled(None, node)
     if len(sides) == 1:
@@ -645,6 +685,8 @@ def _number(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return DIFFERENT
     if answer.op == "matrix" and answer.value == (1, 1):
         return asker.decide(gold, answer.args[0], depth + 1)
+    if gold.op == "app" and answer.op == "tuple" and _named_point(gold):
+        return asker.decide(Node("tuple", gold.args, "()"), answer, depth + 1)
     if answer.op in ("tuple", "matrix"):
         vector = _basis_vector(gold, len(answer.args))
         return DIFFERENT if vector is None else _in_order(asker, vector, list(answer.args), depth)
@@ -904,6 +946,8 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         if taken.label is not None and taken.label.op == "tuple" and len(taken.label.args) != len(gold.args):
             return DIFFERENT
         return asker.decide(gold, taken.value, depth + 1)
+    if _named_point(answer) and len(answer.args) == len(gold.args):
+        answer = Node("tuple", answer.args, "()")
     interval = _is_interval(gold)
     if answer.op == "tuple":
         if len(answer.args) != len(gold.args):
@@ -929,13 +973,36 @@ def _tuple(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
             return DIFFERENT
         if any(part.op == "tuple" for part in parts):
             return _one_of(asker, gold, answer, depth)
-        return _in_order(asker, [unlabelled(item) for item in gold.args], [unlabelled(item) for item in parts], depth)
+        return _in_order(asker, [unlabelled(item) for item in gold.args], _coordinates(parts, _AXES), depth)
     vector = _basis_vector(answer, len(gold.args))
     if vector is not None:
         return _in_order(asker, list(gold.args), vector, depth)
     if len(gold.args) == 2:
         return _regions(asker, gold, answer, depth)
     return DIFFERENT
+
+
+def _named_point(node: Node) -> bool:
+    """Whether it is a point with its name before it: A(1, 2). N is the normal distribution, and C counts."""
+    return (
+        node.op == "app"
+        and len(node.value) == 1
+        and node.value in "ABDEFGHKLMOPQRSTVW"
+        and len(node.args) in (2, 3)
+        and not any(_inequality(arg) or arg.op == "rel" for arg in node.args)
+    )
+
+
+_AXES = tuple(Node("sym", (), name) for name in "xyz")
+
+
+def _coordinates(parts: list[Node], names: tuple[Node, ...]) -> list[Node]:
+    """The values of y = 2, x = 1 in the order of the names, where they are just these names; else as they come."""
+    taken = [labelled(part) for part in parts]
+    values = {item.label: item.value for item in taken if item.label is not None and item.label in names}
+    if len(values) != len(parts) or set(values) != set(names[: len(parts)]):
+        return [item.value for item in taken]
+    return [values[name] for name in names[: len(parts)]]
 
 
 def _basis_vector(node: Node, width: int) -> list[Node] | None:
@@ -1051,6 +1118,11 @@ def _relation(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
             return found
         return _chains(asker, gold, answer, depth)
     if mine.value is not gold:
+        named = mine.label is not None and mine.label.op == "tuple" and mine.value.op == "tuple"
+        if named and mine.label is not None and answer.op == "list" and len(answer.args) == len(mine.label.args):
+            # (x, y) = (1, 2): the names say which value is which.
+            values = _coordinates(list(answer.args), mine.label.args)
+            return _in_order(asker, list(mine.value.args), values, depth)
         if is_name(gold.args[0]) and not _sums_names(gold.args[0]):
             found = asker.decide(mine.value, answer, depth + 1)
             if found.equal or found.hedged:
@@ -1383,6 +1455,10 @@ def _without(base: _Region | None, removed: Node) -> _Region | None:
     """A region with single points taken out."""
     if base is None:
         return None
+    if removed.op in ("tuple", "union", "special", "inter") or _inequality(removed):
+        taken = region(removed)
+        rest = None if taken is None else _complement(taken)
+        return None if rest is None else _intersected([base, rest])
     points = list(removed.args) if removed.op in ("set", "list") else [removed]
     intervals = base.intervals
     for point in points:
@@ -1408,6 +1484,19 @@ def _without(base: _Region | None, removed: Node) -> _Region | None:
                 cut.append(interval)
         intervals = cut
     return _Region(intervals)
+
+
+def _complement(removed: _Region) -> _Region | None:
+    """All real numbers outside of a region."""
+    result: _Region | None = _Region(list(_REALS))
+    for interval in removed.intervals:
+        sides: list[_Interval] = []
+        if not rungs.infinite(interval.low):
+            sides.append(_Interval(_MINUS_INFINITY, False, interval.low, not interval.low_closed))
+        if not rungs.infinite(interval.high):
+            sides.append(_Interval(interval.high, not interval.high_closed, INFINITY, False))
+        result = _intersected([result, _Region(sides)])
+    return result
 
 
 def _merged(intervals: list[_Interval]) -> list[_Interval]:

@@ -37,7 +37,7 @@ _ARROWS = names(
 )
 _UNARY = names(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arcsinh arccosh arctanh ln"
-    " log lg lb exp sgn Re Im arg erf gammafn abs floor ceil cbrt det factorial degree"
+    " log lg lb exp sgn Re Im arg erf gammafn abs floor ceil cbrt det factorial degree cis"
 )
 _SEVERAL = frozenset(("gcd", "lcm", "max", "min", "nCr"))
 _INVERSES = {name: f"arc{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")}
@@ -61,6 +61,9 @@ _CLOSING = frozenset((",", ")", "]", "}", ";", ""))
 _SET_SIGNS = frozenset(("cup", "bigcup", "U", "cap", "bigcap", "setminus", "backslash", "smallsetminus", "\\\\"))
 _SIGNS = frozenset(("-", "+", "+-", "-+", "pm", "mp", "+/-"))
 _REMARKS = frozenset(("(", "forall", "because", "therefore", "qquad", "quad"))
+_ARGUMENTS = frozenset(("(", "{", "\\{", "[", "_"))
+# After a letter: it is a variable or a function.
+_AFTER_NAMES = frozenset(("^", "_", "(", "'", "="))
 _DOTS = frozenset(("dots", "ldots", "cdots", "...", "vdots", "ddots", "dotsc", "dotsb"))
 _CURRENCY = frozenset(("\\$", "€", "£", "¥", "₹"))
 _STARTS = frozenset(("(", "{", "\\{"))
@@ -84,7 +87,13 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     simple = _SIMPLE.fullmatch(text)
     if simple is not None:
         return _simply(simple)
+    if not text.isascii() and len(text) <= 60:
+        abroad = words.ABROAD.get(_SET_AS_TEXT.sub("", text).strip(" .!。$}").casefold())
+        if abroad is not None:
+            return Node("special", (), abroad)
     text = folded(text)
+    if "C" in text or "A" in text:
+        text = _chosen(text)
     if "\\begin" in text:
         text = _unstacked(text)
     if split_numbers:
@@ -101,6 +110,13 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
     named = _phrase(tokens)
     if named is not None:
         return named
+    if tokens[0].kind == "word":
+        if tokens[0].text.lower() in words.MINUS:
+            tokens[0] = Token("op", "-")
+        elif len(text) <= _EXCEPT_CHARS_MAX and not words.REALS.isdisjoint(token.text for token in tokens[:4]):
+            excepted = _excepted(text)
+            if excepted is not None:
+                return excepted
     parser = _Parser(tokens)
     try:
         tree = parser.top()
@@ -123,6 +139,29 @@ def _based(text: str) -> Node | None:
     if not 11 <= base <= 36 or any(int(char, 36) >= base for char in match.group(2)):
         return None
     return Node("base", (), (match.group(1) + match.group(2).upper().lstrip("0"), base))
+
+
+_SET_AS_TEXT = re.compile(r"\\(?:text|mathrm|mbox|textbf)\s*\{")
+# _{10}C_3, {}_{10}C_{3}, ^{10}C_3, C_{10}^{3}: the number of combinations; A_{10}^{3} of arrangements.
+_CHOSEN = re.compile(
+    r"(?:\{\})?[_^]\{?([0-9]{1,4})\}?\s?C_\{?([0-9]{1,4})\}?(?![0-9])"
+    r"|(?<![A-Za-z\\}])([CA])_\{?([0-9]{1,4})\}?\^\{?([0-9]{1,4})\}?(?![0-9])"
+)
+
+
+def _chosen(text: str) -> str:
+    """Combinations and arrangements in the notations that put the numbers around a letter."""
+
+    def written(match: re.Match[str]) -> str:
+        left, right, letter, below, above = match.groups()
+        n, k = int(left or below), int(right or above)
+        if n < 2 or k > n:
+            return match.group()  # C_1^2 is the square of a constant.
+        if letter == "A":
+            return f"(\\frac{{{n}!}}{{{n - k}!}})"
+        return f"\\binom{{{n}}}{{{k}}}"
+
+    return _CHOSEN.sub(written, text)
 
 
 # Most references are one of these, which one expression reads at a fraction of the cost; the trees are the same.
@@ -180,24 +219,57 @@ def _unstacked(text: str) -> str:
     return text[: match.start()] + joined + text[match.end() :]
 
 
+_EXCEPT = re.compile(
+    r"\s*(?:\\text\{)?\s*([A-Za-z ]{5,40}?)\s(?:except|excluding|other than|besides)(?: for)?\s*\}?\s*(\S.*?)[.}]?"
+)
+
+
+_EXCEPT_CHARS_MAX = 200
+
+
+def _excepted(text: str) -> Node | None:
+    """All real numbers except 0 and 1."""
+    match = _EXCEPT.fullmatch(text)
+    if match is None:
+        return None
+    base = words.PHRASES.get(" ".join(word for word in match.group(1).lower().split() if word not in words.ARTICLES))
+    if base not in ("reals", "positive reals"):
+        return None
+    removed = parse(match.group(2))
+    if removed.op == "rel" and removed.value == ("=",):
+        removed = removed.args[1]
+    return Node("minus", (Node("special", (), base), removed))
+
+
+_IN_PHRASES = frozenset(("'", ",", "!", "-"))
+
+
 def _phrase(tokens: list[Token]) -> Node | None:
     """An answer that is nothing but words, when the words name something."""
     first = tokens[0].kind
     if first != "word" and first != "letter":
         return None
-    if any(token.kind not in ("word", "letter") and token.text not in ("'", ",", "!") for token in tokens[:-1]):
+    if any(token.kind not in ("word", "letter") and token.text not in _IN_PHRASES for token in tokens[:-1]):
         return None
     if all(token.kind == "letter" and not token.literal for token in tokens[:-1]):
         return None
-    said = " ".join(token.text for token in tokens[:-1] if token.text not in (",", "!")).replace(" ' ", "'").lower()
+    said = (
+        " ".join(token.text for token in tokens[:-1] if token.text not in (",", "!", "-")).replace(" ' ", "'").lower()
+    )
     parts = [word for word in said.split() if word not in words.ARTICLES]
     said = " ".join(parts)
     name = words.PHRASES.get(said)
     if name is not None:
         return INFINITY if name == "infinity" else Node("special", (), name)
-    if len(parts) == 1 and parts[0] in words.NUMERALS:
-        return number(words.NUMERALS[parts[0]])
-    return None
+    if not parts:
+        return None
+    minus = parts[0] in words.MINUS
+    parts = parts[minus:]
+    counted = words.counted(parts) if parts else None
+    if counted is not None:
+        return number(-counted if minus else counted)
+    fraction = words.fraction(parts)
+    return None if fraction is None else Node("num", (), fmpq(-fraction[0] if minus else fraction[0], fraction[1]))
 
 
 class _Parser:
@@ -303,10 +375,25 @@ class _Parser:
             if joint is not None:
                 self.next()
                 return joint
+        elif token.kind == "letter":
+            if token.text == "y" and self.spanish_and():
+                self.next()
+                return "and"
         elif token.kind == "cmd" and token.text in ("and", "or", "land", "lor", "wedge", "vee"):
             self.next()
             return "and" if token.text in ("and", "land", "wedge") else "or"
         return None
+
+    def spanish_and(self) -> bool:
+        """Whether the y at hand joins two numbers: "2 y 3" is no product."""
+        following = self.peek()
+        return (
+            self.token.spaced
+            and following.spaced
+            and following.kind == "num"
+            and self.tokens[self.i - 1].kind == "num"
+            and self.peek(2).kind in ("end", "op")
+        )
 
     # --- clauses --------------------------------------------------------------------------------------------------
 
@@ -319,7 +406,8 @@ class _Parser:
             self.preamble()
         text = self.token.text
         if text in _DOTS and self.peek().text == "=":
-            text = self.next().text
+            self.next()
+            text = self.token.text
         if text in _COMPARING and self.comparison() in ("=", "≈"):
             self.next()  # "= 5", "≈ 3.14": what it equals was left out.
         left = self.union()
@@ -344,6 +432,8 @@ class _Parser:
                 left = Node("qty", (left,), f"mod {node_text(modulus)}")
             elif self.comparison() is not None:
                 left = self.chain(left)
+        if self.token.kind == "word" and self.token.text.lower() == "to" and left.op in ("num", "dec", "ratio"):
+            left = self.ratio(left)
         if self.token.kind == "word" and self.token.text.lower() in words.VERBS:
             self.next()
             right = self.clause()
@@ -405,7 +495,7 @@ class _Parser:
     def ratio(self, left: Node) -> Node:
         parts = [left]
         texts = [self.tokens[self.i - 1].text]
-        while self.token.text == ":" and len(parts) < 16:
+        while (self.token.text == ":" or self.token.text.lower() == "to") and len(parts) < 16:
             self.next()
             texts.append(self.token.text)
             half = self.peek().text.lower()
@@ -671,6 +761,8 @@ class _Parser:
                     return left
                 if text == "U" and left.op in ("tuple", "union", "set"):
                     return left
+                if text == "y" and self.spanish_and():
+                    return left
                 if text == "x" and left.op in ("num", "dec", "base") and self.peek().kind == "num" and token.spaced:
                     self.next()  # "3 x 4": between two numbers the letter is a multiplication sign.
                     left = _product(left, self.factor())
@@ -703,6 +795,9 @@ class _Parser:
                     self.next()
                     left = Node("binom", (left, self.factor()))
                     continue
+                if text == "min" and left.op in ("num", "dec") and self.peek().text not in _ARGUMENTS:
+                    self.tokens[self.i] = self.token = Token("word", "min", token.spaced)  # 30 min
+                    return self.measured(left)
                 if text in _ATOMS or text in _UNARY or text in _SEVERAL or text in GREEK or text in _ACCENTS:
                     if text in _SPECIAL_ATOMS:
                         return left
@@ -730,6 +825,8 @@ class _Parser:
         word = self.token.text.lower()
         if word in words.CONNECTIVES or word in words.CONDITIONS or word in words.VERBS:
             return left
+        if word == "to" and self.peek().kind == "num":
+            return left  # "3 to 4" is a ratio.
         if word in words.PERCENT:
             self.next()
             return Node("pct", (left,))
@@ -739,7 +836,7 @@ class _Parser:
             return Node("pct", (left,))
         if word in words.DEGREES:
             self.next()
-            return Node("deg", (left,))
+            return self.temperature(Node("deg", (left,)))
         if word in ("million", "billion", "thousand", "hundred", "trillion", "dozen"):
             self.next()
             scale = {
@@ -935,7 +1032,15 @@ class _Parser:
             while self.token.text == "'":
                 self.next()
             total = Node("add", (total, Node("div", (amount, number(scale)))))
-        return Node("deg", (total,))
+        return self.temperature(Node("deg", (total,)))
+
+    def temperature(self, degrees: Node) -> Node:
+        """60°C is a temperature, not a number of coulombs."""
+        scale = units.TEMPERATURES.get(self.token.text) or units.TEMPERATURES.get(self.token.text.lower())
+        if scale is None or self.token.kind not in ("letter", "word") or self.peek().text in _AFTER_NAMES:
+            return degrees
+        self.next()
+        return Node("qty", degrees.args, scale)
 
     def raised(self, base: Node) -> Node:
         token = self.token
@@ -1154,7 +1259,13 @@ class _Parser:
             low = text.lower()
             if low in words.NUMERALS:
                 self.next()
-                return number(words.NUMERALS[low])
+                tens = words.NUMERALS[low]
+                ones = words.NUMERALS.get(self.peek().text.lower(), 0) if self.token.text == "-" else 0
+                if tens >= 20 and 0 < ones < 10:
+                    self.next()
+                    self.next()
+                    return number(tens + ones)  # "twenty-one apples" has no minus sign.
+                return number(tens)
             if token.literal and low == "i":
                 self.next()
                 return Node("const", (), "i")
@@ -1206,6 +1317,8 @@ class _Parser:
                     self.next()
                     args.append(inside())
                 self.expect(")")
+                if name == "C" and len(args) == 2 and all(arg.op == "num" for arg in args):
+                    return Node("binom", tuple(args))  # C(10, 3)
                 return Node("app", tuple(args), node.value)
         elif (
             self.token.text == "^"
@@ -1710,6 +1823,8 @@ def _quotient(left: Node, right: Node) -> Node:
 def _applied(name: str, argument: Node, base: Node | None) -> Node:
     if name == "exp":
         return Node("pow", (Node("const", (), "e"), argument))
+    if name == "cis":
+        return Node("pow", (Node("const", (), "e"), Node("mul", (Node("const", (), "i"), argument))))
     if name == "lg":
         return Node("fn", (argument, number(10)), "log")
     if name == "lb":

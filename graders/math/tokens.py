@@ -48,7 +48,7 @@ FUNCTIONS = {
     "arg": "arg", "Arg": "arg", "deg": "degree", "binomial": "nCr", "nCr": "nCr", "comb": "nCr",
     "factorial": "factorial",
     "Sin": "sin", "Cos": "cos", "Tan": "tan", "Log": "log", "Ln": "ln", "Arctan": "arctan", "Arcsin": "arcsin",
-    "cbrt": "cbrt", "erf": "erf", "Gamma": "gammafn",
+    "cbrt": "cbrt", "cis": "cis", "erf": "erf", "Gamma": "gammafn",
 }  # fmt: skip
 GREEK = names(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron rho varrho"
@@ -69,8 +69,10 @@ _SHORT_WORDS = names(
     " mi hr"
     " hrs min mins sec pm am PM AM pct lbs oz kW kJ Hz Pa mol mph kph usd USD dm nm cms kms mls gal any odd day one"
     " two six ten row we let now she he DNE NaN nan None none N/A mod you can may way was dne rs Rs has but nor"
-    " let set via had"
+    " let set via had und oder ou"
 )
+
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 _SPACING_COMMANDS = names(
     "\\displaystyle \\textstyle \\scriptstyle \\limits \\nolimits \\thinspace \\negthinspace \\rm \\bf \\it \\sf"
@@ -404,10 +406,18 @@ def _text_group(text: str, command: str, start: int, end: int, out: list[Token],
         out[before] = out[before]._replace(spaced=True)
 
 
+def _ordinal(digits: str) -> str:
+    """What an ordinal number ends in."""
+    return "th" if digits[-2:-1] == "1" else {"1": "st", "2": "nd", "3": "rd"}.get(digits[-1], "th")
+
+
 def _letters(body: str, spaced: bool, out: list[Token], letters_only: bool, following: str) -> None:
     """A run of letters outside of text: a function, a word, or variables side by side."""
     if len(body) == 1:
         out.append(Token("letter", body, spaced))
+        return
+    if body in _ORDINALS and out and out[-1].kind == "num" and not spaced and body == _ordinal(out[-1].text):
+        out.append(Token("word", body))  # 5th
         return
     known = FUNCTIONS.get(body) or _NAMES.get(body)
     if known is not None:
@@ -417,6 +427,9 @@ def _letters(body: str, spaced: bool, out: list[Token], letters_only: bool, foll
         out.append(Token("word", body, spaced, True))  # A Roman numeral: the name of a statement or a quadrant.
         return
     if not letters_only:
+        if body == "et" and spaced and following == " ":
+            out.append(Token("word", body, spaced))
+            return
         titled = body[0].isupper() and body[1:].islower() and body.lower() in _SHORT_WORDS
         if body in _SHORT_WORDS or titled or (len(body) >= 4 and not body.isupper()) or len(body) >= 6:
             for prefix in ("sqrt", "pi"):

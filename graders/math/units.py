@@ -1,8 +1,7 @@
 """Units of measure: a table from word to dimension and scale, so that 1 km = 1000 m and 5 cm ≠ 5 m.
 
 A unit that is not in the table ("teachers", "ways") is only a word: it is dropped, not compared. A new unit is a new
-row. Not covered: temperatures with an offset (only as words), and units whose scale changes with time (currencies
-against one another: each is a dimension of its own).
+row. Not covered: temperatures in another scale, and currencies in another currency: each is a dimension of its own.
 """
 
 from typing import NamedTuple
@@ -73,6 +72,9 @@ _TABLE: dict[str, Unit] = {
     **_row("frequency", 1, "1", "Hz hz hertz"),
     **_row("pressure", 1, "1", "Pa pascal pascals"),
     **_row("amount", 1, "1", "mol mole moles"),
+    **_row("celsius", 1, "1", "celsius centigrade"),
+    **_row("fahrenheit", 1, "1", "fahrenheit"),
+    **_row("kelvin", 1, "1", "kelvin kelvins"),
     **_row("information", 1, "1", "bit bits"),
     **_row("information", 1, "8", "byte bytes"),
     "mph": Unit((("length", 1), ("time", -1)), fmpq(1609344, 3600000)),
@@ -84,6 +86,11 @@ LETTERS = {
     "m": _TABLE["m"], "s": _TABLE["s"], "g": _TABLE["g"], "h": _TABLE["h"], "L": _TABLE["L"], "l": _TABLE["l"],
     "N": _TABLE["newton"], "J": _TABLE["joule"], "W": _TABLE["watt"], "V": _TABLE["volt"], "A": _TABLE["ampere"],
     "C": _TABLE["coulomb"],
+}  # fmt: skip
+# The letter after a degree sign.
+TEMPERATURES = {
+    "C": _TABLE["celsius"], "F": _TABLE["fahrenheit"], "K": _TABLE["kelvin"],
+    "celsius": _TABLE["celsius"], "fahrenheit": _TABLE["fahrenheit"], "centigrade": _TABLE["celsius"],
 }  # fmt: skip
 SYMBOLS = {"$": "dollar", "€": "€", "£": "£", "¥": "¥", "₹": "₹"}
 
