@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from graders.code.cases import Accepts, as_bytes
 from graders.code.dialogue import how_it_ended, tail
-from graders.code.harness import jail_file, whole_program
+from graders.code.harness import vendor_file, whole_program
 from graders.code.language import canonical
 from graders.errors import GraderFault, TaskInvalid
 from graders.task import ProgramChecker, StdioCase
@@ -52,7 +52,7 @@ def open_checker(runner: Runner, checker: ProgramChecker, limits: Limits) -> Ite
     testlib = _INCLUDES_TESTLIB.search(checker.source) is not None
     program = whole_program(language, checker.source)
     if testlib:
-        program = Program(program.language, {**program.files, "testlib.h": jail_file("testlib.h")}, program.main)
+        program = Program(program.language, {**program.files, "testlib.h": vendor_file("testlib.h")}, program.main)
     statuses = _STATUSES[checker.dialect or ("testlib" if testlib else "kattis")]
     run_of = _validator_run if _READS_STDIN.search(checker.source) is not None and not testlib else _checker_run
     with runner.open(program) as judge:

@@ -25,6 +25,12 @@ def jail_file(name: str) -> bytes:
 
 
 @cache
+def vendor_file(name: str) -> bytes:
+    """One of the files under vendor/."""
+    return (_HERE / "vendor" / name).read_bytes()
+
+
+@cache
 def jail_program(name: str) -> bytes:
     """A Python file under jail/ with values.py in front, in place of its import: both ends use the same notation."""
     rest, imports = re.subn(rb"(?m)^from graders\.code\.values import .*\n", b"", jail_file(name))
