@@ -21,6 +21,7 @@ from app.chunk import ItemResult
 from app.compat.body import read_json
 from app.compat.rows import answer
 from app.compat.runs import run
+from app.compat.sandbox_fusion import COMPILE_SLACK_S, SLACK_S
 from app.errors import BadJson, QueueFull, StoreUnavailable, UnsupportedMedia
 from app.routes import PROBLEMS, services
 from app.settings import MIB, Settings
@@ -148,8 +149,8 @@ def _task(asked: Any, settings: Settings) -> tuple[RunTask, str, float]:
         stdin=stdin if stdin.endswith("\n") else stdin + "\n",
         args=tuple(arguments),
         limits=CodeLimits(time_s=min(run_s), memory_bytes=memory),
-        wall_s=run_s[0] + 1.0,
-        compile_s=compile_s[0] + 1.0,
+        wall_s=run_s[0] + SLACK_S,
+        compile_s=compile_s[0] + COMPILE_SLACK_S if asked.get("compile_timeout") else None,
     )
     return task, contents[main][1].decode("utf-8"), run_s[0] + compile_s[0]
 

@@ -56,6 +56,10 @@ FOREIGN = frozenset(
 SLACK_S = 1.0
 """Elapsed seconds past a program's time, for one that sleeps; a busy one is bounded by its processor time."""
 
+COMPILE_SLACK_S = 5.0
+"""Elapsed seconds past a compiler's time, since a compiler that waits for a processor is not the program's doing. A
+request that names no time has the language's own."""
+
 ANSWER_S = 8.0
 """verl waits ten seconds longer than both limits together; in eight it has our answer, which may be to come again."""
 
@@ -141,14 +145,14 @@ async def run_code(request: Request) -> Response:
         stdin=asked.stdin or "",
         limits=_limits(run_s, asked.memory_limit_MB, settings),
         wall_s=run_s + SLACK_S,
-        compile_s=compile_s + SLACK_S,
+        compile_s=compile_s + COMPILE_SLACK_S if "compile_timeout" in asked.model_fields_set else None,
     )
     try:
         result = await run(request, task, code, compile_s + run_s + ANSWER_S)
     except (QueueFull, StoreUnavailable) as fault:
         raise Overdue(fault.message, retry_after_s=fault.retry_after_s) from fault
     if result.fault is not None and result.fault.retryable:
-        raise Overdue(result.fault.message)
+        raise Overdue(result.fault.message, retry_after_s=1.0)
     return answer(_run_response(result))
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.compat import sandbox_fusion
 from sandbox.errors import SandboxFault
 from sandbox.fake_runner import FakeRunner, exited
+from sandbox.languages import read_languages
 from sandbox.limits import Limits
 from sandbox.run import Program, Run, RunOutcome
+from sandbox.runner import Runner
 from tests.app.compat.conftest import StartOver
 
 RESPONSE = {"status", "message", "compile_result", "run_result", "executor_pod_name", "files"}
@@ -88,6 +91,18 @@ def test_a_compiled_program_has_both_results(over_jails: TestClient) -> None:
     answer = run(over_jails, verl(source, "4", "cpp"))
     assert (answer["status"], answer["run_result"]["stdout"]) == ("Success", "8")
     assert answer["compile_result"]["return_code"] == 0
+
+
+def test_every_language_by_the_originals_name(over_jails: TestClient, real_runner: Runner) -> None:
+    """Of those that this machine's jails have; a name of the original is never taken for another language."""
+    tried = []
+    for name, ours in sandbox_fusion.NAMES.items():
+        if ours in real_runner.languages:
+            answer = run(over_jails, verl(read_languages()[ours].hello, "21\n", name, compile_timeout=60))
+            assert answer["run_result"]["stdout"].split() == ["hello", "42"], (name, answer)
+            tried.append(name)
+    assert {"python", "cpp", "bash"} <= set(tried)
+    assert not sandbox_fusion.FOREIGN & {*sandbox_fusion.NAMES}
 
 
 def test_a_program_over_its_memory_is_killed_and_told(over_jails: TestClient) -> None:
