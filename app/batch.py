@@ -1,5 +1,6 @@
 """One batch through the house: recipes, chunks' items, grading, and the response in the contract's shape."""
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from app import version
 from app.chunk import ChunkItem, ItemResult
 from app.dispatch import Dispatcher
 from app.errors import BadJson, ServiceFault, TooLarge, Unprocessable
+from app.groups import add_statistics, correct, keys_of, score_relative
 from app.json_edge import check_json
 from app.metrics import Metrics
-from app.profiles import Recipe, queue_of, recipes_of, with_components
+from app.profiles import Recipe, kind_of, queue_of, recipes_of, with_components
 from app.queue import JobQueue
-from app.schemas import Batch, Item, RewardSpec, parse_batch, task_json
+from app.schemas import STATISTICS, Batch, Item, RewardSpec, parse_batch, task_json
 from app.settings import Settings
+from graders.components import COMPONENTS
 from graders.reward import Term, reward
 
 
@@ -42,7 +45,10 @@ async def grade_batch(
     Raises: Unprocessable, QueueFull, StoreUnavailable.
     """
     started = time.monotonic()
-    recipes = [Recipe(also)] * len(batch.items) if alone else with_components(recipes_of(batch), also)
+    recipes = (
+        [Recipe(also)] * len(batch.items) if alone else with_components(recipes_of(batch, settings, whole=True), also)
+    )
+    keys = keys_of(batch.items, recipes, wanted=bool(batch.group))
     timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
     deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
     items = [
@@ -53,12 +59,18 @@ async def grade_batch(
         for item, recipe in zip(batch.items, recipes, strict=True)
     ]
     results = await dispatcher.grade(items, timeout_s)
+    if keys is not None:
+        # Lengths of many long texts are measured beside the event loop.
+        results = await asyncio.to_thread(score_relative, batch.items, recipes, results, keys)
     reports = [
-        report(index, item.id, item.metadata, recipe, result)
+        report(index, item.id, item.metadata, recipe, result, truncated=item.truncated)
         for index, (item, recipe, result) in enumerate(zip(batch.items, recipes, results, strict=True))
     ]
+    if keys is not None and batch.group:
+        rights = [correct(*row) for row in zip(batch.items, recipes, results, strict=True)]
+        add_statistics(reports, rights, keys, STATISTICS if isinstance(batch.group, bool) else batch.group)
     for item, (name, _), result in zip(batch.items, items, results, strict=True):
-        metrics.observe(item.task.kind if item.task else "none", name, result)
+        metrics.observe(kind_of(item), name, result)
     return {
         "request_id": request_id,
         "grader_version": version.GRADER,
@@ -97,7 +109,7 @@ def items_of_lines(
 
     try:
         batch = parse_batch(body, settings.model_copy(update={"items_max": len(lines)}))
-        return batch.items, recipes_of(batch)
+        return batch.items, recipes_of(batch, settings)
     except TooLarge as fault:
         raise TooLarge(" ".join(map(place, fault.message.split(" ")))) from None
     except ServiceFault as fault:
@@ -111,8 +123,9 @@ def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: 
         completion=item.completion_text,
         prompt=item.prompt_text,
         task=task_json(item.task) if recipe.judges and item.task is not None else None,
-        components=tuple((spec.name, spec.params) for spec in recipe.specs),
+        components=tuple((spec.name, spec.params) for spec in recipe.specs if COMPONENTS[spec.name].score is not None),
         tokens=item.completion_tokens,
+        overruled=item.truncated and recipe.truncated == "wrong",
         deadline_ms=deadline_ms,
         explain=explain,
         turns=_turns(item) if recipe.judges else (),
@@ -127,17 +140,26 @@ def _turns(item: Item) -> tuple[tuple[str, str], ...]:
 
 
 def report(
-    index: int, item_id: str | None, metadata: dict[str, Any] | None, recipe: Recipe, result: ItemResult
+    index: int,
+    item_id: str | None,
+    metadata: dict[str, Any] | None,
+    recipe: Recipe,
+    result: ItemResult,
+    *,
+    truncated: bool = False,
 ) -> dict[str, Any]:
     """One result in the contract's shape: the names of the components are the recipe's, whatever became of the item."""
-    scores = {spec.name: _finite(result.scores.get(spec.name)) for spec in recipe.specs}
+    scores = {spec.name: _score(spec.name, recipe, result, truncated=truncated) for spec in recipe.specs}
+    weights = {spec.name: spec.weight for spec in recipe.specs}
     terms = [Term(scores[spec.name], spec.weight, spec.gate) for spec in recipe.specs]
     row: dict[str, Any] = {
         "index": index,
         "id": item_id,
         "status": result.status,
-        "reward": reward(terms) if result.status == "graded" else None,
-        "components": {spec.name: {"score": scores[spec.name], "weight": spec.weight} for spec in recipe.specs},
+        "reward": reward(terms, recipe.clip) if result.status == "graded" else None,
+        "components": {
+            name: {"score": scores.get(name), "weight": weights.get(name, 0.0)} for name in recipe.names or weights
+        },
     }
     if result.verdict is not None:
         row["verdict"] = result.verdict
@@ -163,5 +185,12 @@ def summary(reports: Sequence[dict[str, Any]], duration_s: float) -> dict[str, A
     }
 
 
-def _finite(score: float | None) -> float | None:
+def _score(name: str, recipe: Recipe, result: ItemResult, *, truncated: bool) -> float | None:
+    """A component's score under the recipe's policies."""
+    if truncated and recipe.truncated == "null":
+        return None
+    undecided = result.verdict is not None and result.verdict.get("outcome") == "undecided"
+    if undecided and recipe.undecided == "null" and COMPONENTS[name].judges:
+        return None
+    score = result.scores.get(name)
     return score if score is not None and math.isfinite(score) else None

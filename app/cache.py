@@ -34,6 +34,7 @@ def key_of(item: ChunkItem) -> tuple[bytes, int]:
         item.task,
         item.components,
         item.tokens,
+        item.overruled,
         item.explain,
     ]
     text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)

@@ -32,8 +32,11 @@ class QueueName(StrEnum):
     JUDGE = "judge"
 
 
-def load_settings() -> Settings:
-    """The settings of this process, or a clear end of it."""
+def load_settings(*, recipes: bool = True) -> Settings:
+    """The settings of this process, or a clear end of it.
+
+    Args: recipes: an operator's recipes are read too, and must be good.
+    """
     try:
         settings = Settings()
     except ValidationError as error:
@@ -45,6 +48,15 @@ def load_settings() -> Settings:
         errors.print(str(error), markup=False)
         raise typer.Exit(2) from None
     log.configure(settings.log_level)
+    if recipes:
+        from app.profiles import ProfilesRefused, profiles_of
+
+        try:
+            profiles_of(settings)
+        except ProfilesRefused as refused:
+            for problem in refused.problems:
+                errors.print(problem, markup=False)
+            raise typer.Exit(2) from None
     return settings
 
 
@@ -221,6 +233,40 @@ def check(
         errors.print(str(error), markup=False)
         status = 2
     raise typer.Exit(status)
+
+
+profiles = typer.Typer(no_args_is_help=True, help="Recipes of your own.")
+app.add_typer(profiles, name="profiles")
+
+
+@profiles.command("check")
+def check_profiles(
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="A TOML file or a folder; without it, the settings' recipes."),
+    ] = None,
+) -> None:
+    """Say whether recipes can be used, and list them, written as a request would write them."""
+    from pydantic_core import to_json
+
+    from app.profiles import PROFILES, ProfilesRefused, as_inline, profiles_of
+
+    settings = load_settings(recipes=False)
+    if path is not None:
+        if not path.exists():
+            errors.print(f"{path} does not exist", markup=False)
+            raise typer.Exit(2)
+        settings = settings.model_copy(update={"profiles": {}, "profiles_path": path})
+    try:
+        found = profiles_of(settings)
+    except ProfilesRefused as refused:
+        for problem in refused.problems:
+            errors.print(problem, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    own = {name: spec for name, spec in found.items() if name not in PROFILES}
+    for name, spec in own.items():
+        console.print(f"{name}: {to_json(as_inline(spec)).decode()}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(own)} recipes of yours, {len(PROFILES)} built in: all can be used", highlight=False)
 
 
 @app.command()

@@ -103,6 +103,9 @@ async def accept(
         check_media(request.headers)
         body = await read_body(request, settings)
         batch = await asyncio.to_thread(parse_batch, body, settings)
+        if batch.group:
+            message = "a job has the completions of a prompt in pieces; ask POST /v1/grade, which has them together"
+            raise Unprocessable("a field does not fit a job", errors=[{"path": "group", "message": message}])
         begun = await ledger.begin(key=key, explain=batch.explain, deadline_s=batch.deadline_s)
         view = await _take_batch(body, batch, begun, ledger)
     headers = {"Location": f"/v1/jobs/{view.id}"}
@@ -118,7 +121,7 @@ async def _take_batch(body: bytes, batch: Batch, begun: Intake | Replay, ledger:
         return await ledger.look(begun.id)
     try:
         begun.digest(body)
-        await begun.add(batch.items, recipes_of(batch))
+        await begun.add(batch.items, recipes_of(batch, ledger.settings))
         return await begun.accept()
     except BaseException:
         await asyncio.shield(begun.refuse())

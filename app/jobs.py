@@ -17,7 +17,7 @@ from app.schemas import check_params, work_from_json
 from graders.components import COMPONENTS, Item
 from graders.errors import GraderFault, JudgeFault, TaskInvalid
 from graders.registry import Registry
-from graders.verdict import Verdict
+from graders.verdict import Outcome, Reason, Verdict
 from graders.work import RunTask, VoteTask
 from sandbox.errors import SandboxFault
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 TRIES_MAX = 2
 """Times an item is tried within one delivery when the sandbox or a grader's child fails."""
+
+_OVERRULED = Verdict(Outcome.WRONG, Reason.DIFFERENT)
 
 
 def grade_item(registry: Registry, item: ChunkItem, *, queue_s: float = 0.0) -> ItemResult:
@@ -52,8 +54,9 @@ def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
 
 def scored(item: ChunkItem, verdict: Verdict | None) -> ItemResult:
     """An item's result once the verdict is there."""
-    view = Item(item.completion, verdict, item.prompt, item.tokens)
-    scores = {name: COMPONENTS[name].score(view, check_params(name, params, name)) for name, params in item.components}
+    seen = _OVERRULED if item.overruled and verdict is not None else verdict
+    view = Item(item.completion, seen, item.prompt, item.tokens)
+    scores = {name: _score(name, view, check_params(name, params, name)) for name, params in item.components}
     report = None if verdict is None else verdict_json(verdict, explain=item.explain)
     return ItemResult("graded", scores, report)
 
@@ -80,6 +83,13 @@ def ended(error: Exception) -> ItemResult:
         case _:  # A bug of ours.
             _log.error("grader_bug", error=type(error).__name__, exc_info=error)
             return ItemResult.failed("grader", "the grader failed, not the answer", retryable=False)
+
+
+def _score(name: str, view: Item, params: Any) -> float | None:
+    score = COMPONENTS[name].score
+    if score is None:
+        raise GraderFault(f"the component {name} looks at a whole group, which no worker sees")
+    return score(view, params)
 
 
 def _patiently(attempt: Callable[[], T]) -> T:

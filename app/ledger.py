@@ -40,7 +40,7 @@ from app.errors import KeyInUse, NotFound, QueueFull, StoreUnavailable, Unproces
 from app.metrics import Metrics
 from app.profiles import Recipe, queue_of, queue_of_kind
 from app.rq_queue import ADMIT, Keys, connect, enqueue
-from app.schemas import Item, RewardSpec
+from app.schemas import Item
 from app.settings import Settings
 
 _log = structlog.get_logger()
@@ -260,13 +260,13 @@ def _cover(part: Sequence[tuple[int, Item, Recipe]]) -> str:
     """What stays with us of a chunk's items, as JSON."""
     recipes: dict[int, int] = {}
     rows = []
-    specs: list[list[list[Any]]] = []
+    specs: list[dict[str, Any]] = []
     for index, item, recipe in part:
         if id(recipe) not in recipes:
             recipes[id(recipe)] = len(specs)
-            specs.append([[spec.name, spec.weight, spec.gate] for spec in recipe.specs])
+            specs.append(recipe.as_json())
         kind = item.task.kind if item.task is not None else "none"
-        rows.append([index, item.id, item.metadata, kind, recipes[id(recipe)]])
+        rows.append([index, item.id, item.metadata, kind, recipes[id(recipe)], item.truncated])
     return json.dumps({"recipes": specs, "items": rows}, separators=(",", ":"))
 
 
@@ -277,17 +277,16 @@ class _Covered:
     metadata: dict[str, Any] | None
     kind: str
     recipe: Recipe
+    truncated: bool
 
 
 def _uncover(text: bytes) -> list[_Covered]:
     value = json.loads(text)
-    recipes = [
-        Recipe(tuple(RewardSpec(name=name, weight=weight, gate=gate) for name, weight, gate in specs))
-        for specs in value["recipes"]
-    ]
+    recipes = [Recipe.from_json(recipe) for recipe in value["recipes"]]
     return [
-        _Covered(index, item_id, metadata, kind, recipes[number])
-        for index, item_id, metadata, kind, number in value["items"]
+        # The release before ours did not write whether a completion was truncated.
+        _Covered(index, item_id, metadata, kind, recipes[number], bool(more and more[0]))
+        for index, item_id, metadata, kind, number, *more in value["items"]
     ]
 
 
@@ -465,7 +464,9 @@ class Ledger:
         for entry_id, fields in entries:
             covered = self._covered(job_id, fields[b"c"], covers)[int(fields[b"i"])]
             result = ItemResult.from_text(fields[b"r"])
-            row = report(covered.index, covered.id, covered.metadata, covered.recipe, result)
+            row = report(
+                covered.index, covered.id, covered.metadata, covered.recipe, result, truncated=covered.truncated
+            )
             rows.append({"seq": int(entry_id.partition(b"-")[0]), **row})
         return rows
 

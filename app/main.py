@@ -18,6 +18,7 @@ from app.errors import ServiceFault
 from app.job_routes import router as job_router
 from app.lifetime import Services, open_services
 from app.openapi import serve_whole
+from app.profiles import profiles_of
 from app.routes import router
 from app.settings import Settings
 
@@ -28,7 +29,11 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     Args:
         settings: of this process.
         services: already opened ones, for tests and in-process use; None opens them with the application.
+
+    Raises: ProfilesRefused if an operator's recipes cannot be used.
     """
+
+    profiles_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -166,7 +166,8 @@ class _Work:
     sent: ChunkItem
 
     def row(self, result: ItemResult) -> dict[str, Any]:
-        return report(self.index, self.item.id, self.item.metadata, self.recipe, result)
+        item = self.item
+        return report(self.index, item.id, item.metadata, self.recipe, result, truncated=item.truncated)
 
 
 def _work(

@@ -173,9 +173,9 @@ async def rewards() -> dict[str, Any]:
 
 
 @router.get("/v1/profiles", summary="Recipes", responses={401: PROBLEMS[401]})
-async def list_profiles() -> dict[str, Any]:
+async def list_profiles(request: Request) -> dict[str, Any]:
     """Every recipe, written as a request would write it inline."""
-    return {"profiles": profiles.recipes(), "default": profiles.DEFAULT}
+    return {"profiles": profiles.recipes(services(request).settings), "default": profiles.DEFAULT}
 
 
 @router.get("/", include_in_schema=False)

@@ -6,9 +6,19 @@ models; errors name the path of each bad field and never its value.
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import to_json
 
 import graders.task
@@ -50,7 +60,46 @@ class RewardSpec(BaseModel):
     """Parameters, as the component's JSON Schema says."""
 
 
-Rewards = Annotated[tuple[RewardSpec, ...], Field(min_length=1, max_length=64)]
+Components = Annotated[tuple[RewardSpec, ...], Field(min_length=1, max_length=64)]
+
+Bound = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+
+class RecipeSpec(BaseModel):
+    """A recipe with all that it may say; a plain list of components stands for one that says nothing else."""
+
+    model_config = _REQUEST
+
+    components: Components
+    """What counts, for every kind of task that `kinds` does not name."""
+    kinds: dict[str, Components] = Field(default_factory=dict)
+    """What counts instead for one kind of task ("math", "code", ..., or "none" for an item without a task)."""
+    clip: tuple[Bound, Bound] | None = None
+    """The least and the greatest reward; what lies outside becomes the bound."""
+    undecided: Literal["wrong", "null"] | None = "wrong"
+    """What an answer is worth that is too costly to decide: as a wrong one, or null: no reward."""
+    truncated: Literal["graded", "wrong", "null"] | None = "graded"
+    """What a completion is worth that was cut at its limit: as it is, as a wrong answer, or null: no reward."""
+
+    @field_validator("clip")
+    @classmethod
+    def _in_order(cls, clip: tuple[float, float] | None) -> tuple[float, float] | None:
+        if clip is not None and clip[0] > clip[1]:
+            raise ValueError("the first is the least")
+        return clip
+
+
+def _rewards_tag(value: object) -> str:
+    return "recipe" if isinstance(value, dict | RecipeSpec) else "components"
+
+
+Rewards = Annotated[
+    Annotated[Components, Tag("components")] | Annotated[RecipeSpec, Tag("recipe")], Discriminator(_rewards_tag)
+]
+_TAGS = {("rewards", "components"), ("rewards", "recipe")}
+
+Statistic = Literal["mean", "std", "pass_rate", "advantage"]
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 
 class Item(BaseModel):
@@ -67,7 +116,7 @@ class Item(BaseModel):
     task: Annotated[Task, Field(discriminator="kind")] | None = None
     """What it is judged against; may be left out when no component needs a verdict."""
     group: Annotated[str, Field(max_length=1024)] | None = None
-    """The prompt's group, for group-relative rewards."""
+    """The prompt's group; without it, items with equal `prompt` and `task` form one."""
     profile: str | None = None
     rewards: Rewards | None = None
     metadata: dict[str, Any] | None = None
@@ -109,6 +158,8 @@ class Items(BaseModel):
 class Batch(Items):
     """The body of POST /v1/grade."""
 
+    group: bool | Annotated[tuple[Statistic, ...], Field(min_length=1)] = False
+    """Add to each result these numbers about the completions of its prompt; true: all of them."""
     explain: bool = False
     """Add the reference, the first differing output and the like to each verdict."""
 
@@ -246,7 +297,7 @@ def field_errors(error: ValidationError) -> list[dict[str, str]]:
     for entry in kept:
         if entry["type"] == "too_short" and any(_is_below(other["loc"], entry["loc"]) for other in kept):
             continue  # A list whose members were all refused counts as empty; the members' own errors say why.
-        steps = [str(step) for step in entry["loc"] if isinstance(step, int) or _is_field(step)]
+        steps = _steps(entry["loc"])
         if isinstance(refused := entry.get("ctx", {}).get("error"), ParameterRefused):
             steps.append(refused.field)
         path = ".".join(steps)
@@ -264,6 +315,15 @@ def _is_below(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> boo
 _MEMBERS = {"str", "float", "int", "math", "choice", "text", "json", "instructions", "code", "preference"} | {
     name for name, value in vars(graders.task).items() if isinstance(value, type)
 }
+
+
+def _steps(loc: tuple[int | str, ...]) -> list[str]:
+    """The fields and indices of a path, without what pydantic adds for the members of unions."""
+    steps = []
+    for before, step in zip((None, *loc), loc, strict=False):
+        if before == "kinds" or isinstance(step, int) or (_is_field(step) and (before, step) not in _TAGS):
+            steps.append(str(step))
+    return steps
 
 
 def _is_field(step: str) -> bool:
@@ -356,6 +416,18 @@ class Timing(BaseModel):
     grade_s: float
 
 
+class GroupReport(BaseModel):
+    """Numbers about the completions of one prompt; those asked for are there, null where there is none."""
+
+    model_config = _RESPONSE
+
+    size: int
+    mean: Score = None
+    std: Score = None
+    pass_rate: Score = None
+    advantage: Score = None
+
+
 class Result(BaseModel):
     """What became of one item."""
 
@@ -371,6 +443,7 @@ class Result(BaseModel):
     fault: Fault | None = None
     timing: Timing
     cached: bool
+    group: GroupReport | None = None
     metadata: dict[str, Any] | None
 
 

@@ -9,24 +9,22 @@ The order of a group's items is the request's, and every tie goes to the item th
 Not covered: files (app.select_file).
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import to_json
-
 from app import version
 from app.batch import grade_batch
 from app.chunk import ChunkItem, ItemResult
 from app.dispatch import Dispatcher
 from app.errors import Unprocessable
+from app.groups import group_key
 from app.metrics import Metrics
 from app.profiles import recipes_of
 from app.queue import JobQueue
-from app.schemas import Batch, Item, RewardSpec, Selection, check_params, task_json
+from app.schemas import Batch, Item, RewardSpec, Selection, check_params
 from app.settings import Settings
 from graders.extract import visible
 
@@ -67,14 +65,6 @@ def groups_of(items: Sequence[Item]) -> list[Group]:
     return [Group(key if isinstance(key, str) else None, tuple(indices)) for key, indices in found.items()]
 
 
-def group_key(item: Item) -> str | bytes:
-    """The group's name, else a digest of prompt and task."""
-    if item.group is not None:
-        return item.group
-    task = None if item.task is None else task_json(item.task)
-    return hashlib.sha256(to_json([item.model_dump(include={"prompt"}), task])).digest()
-
-
 async def select_batch(
     selection: Selection,
     request_id: str,
@@ -93,7 +83,7 @@ async def select_batch(
     """
     started = time.monotonic()
     filters = filters_of(selection)
-    check(selection)
+    check(selection, settings)
     groups = groups_of(selection.items)
     rows: list[Mapping[str, Any]] = [{}] * len(selection.items)
     if selection.method != "vote" or filters:
@@ -148,7 +138,7 @@ def filters_of(selection: Selection) -> tuple[RewardSpec, ...]:
     return tuple(specs)
 
 
-def check(selection: Selection) -> None:
+def check(selection: Selection, settings: Settings) -> None:
     """Refuse what the method cannot use.
 
     Raises: Unprocessable with the path.
@@ -166,7 +156,7 @@ def check(selection: Selection) -> None:
     if selection.by is not None:
         raise _refuse("by", "only for the method vote")
     if selection.method == "reject":
-        for index, recipe in enumerate(recipes_of(_batch(selection))):
+        for index, recipe in enumerate(recipes_of(_batch(selection), settings, whole=True)):
             if not recipe.judges:
                 raise _refuse(f"items.{index}", "rejection sampling needs a recipe with a verdict, such as accuracy")
 

@@ -36,13 +36,14 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponen
 
 from app.chunk import QUEUES, Chunk, ItemResult
 from app.errors import FAULT_CODES, BadJson, GradeError, ServiceFault
+from app.groups import group_key
 from app.json_edge import check_json
 from app.judges import Panel
 from app.lifetime import services_over
 from app.offline import grade_texts, open_process
 from app.queue import OnResult, QueueState
 from app.schemas import Item, field_errors, parse_selection
-from app.select import group_key, select_batch
+from app.select import select_batch
 from app.settings import Settings
 from app.tables import source_of
 

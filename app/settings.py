@@ -5,6 +5,7 @@ The environment wins over the file. docs/settings.md lists them all; tests/test_
 """
 
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -147,6 +148,11 @@ class Settings(BaseSettings):
     compat_waiting_max: Annotated[int, Field(ge=0)] = 1000
     """Such requests held at once; one more is 503 at once."""
 
+    profiles: dict[str, Any] = Field(default_factory=dict)
+    """Recipes of your own, as tables `[profiles.NAME]` of the TOML file (docs/rewards.md); JSON in the environment."""
+    profiles_path: Path | None = None
+    """A TOML file, or a folder of them, with more tables `[profiles.NAME]`."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of the log lines written."""
     stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
@@ -216,7 +222,9 @@ def as_environment(settings: Settings, **changes: Any) -> dict[str, str]:
         value = getattr(values, name)
         if value is None:
             continue
-        if name == "api_keys":
+        if name == "profiles":
+            value = json.dumps(value, default=str)
+        elif name == "api_keys":
             value = ",".join(key.get_secret_value() for key in value)
         elif isinstance(value, SecretStr):
             value = value.get_secret_value()

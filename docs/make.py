@@ -26,7 +26,8 @@ def settings_page() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default
         if default is PydanticUndefined:
-            default = {"data_dir": "`~/.local/state/touchstone`", "judges": "none"}.get(name, "number of cores")
+            named = {"data_dir": "`~/.local/state/touchstone`", "judges": "none", "profiles": "none"}
+            default = named.get(name, "number of cores")
         elif default in (None, ()):
             default = "unset"
         else:

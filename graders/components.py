@@ -1,13 +1,14 @@
 """The catalogue of reward components: from what is known of one item to one number, or None for "no score".
 
 A component is a function, a frozen dataclass of parameters and a row in COMPONENTS; what a family computes is in a file
-of its own (format.py, shaping/). Nothing here adds up; reward.py does.
+of its own (format.py, shaping/). Most look at one item. A relative one looks at all completions of a prompt at once, so
+it is scored where the whole request is known (app.groups), and never in a worker. Nothing here adds up; reward.py does.
 
 docs/rewards.md has each formula with its parameters and source; tests/golden/rewards.json holds the figures of the
 published functions that the same parameters give here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -49,6 +50,15 @@ class Item:
     verdict: Verdict | None = None
     prompt: str = ""
     tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One completion of a group, as a relative component sees it; `correct` is None where no verdict was found."""
+
+    completion: str
+    tokens: int | None
+    correct: bool | None
 
 
 def _length(completion: str, tokens: int | None, unit: Unit, scope: Scope) -> int | None:
@@ -481,6 +491,34 @@ def no_repetition(item: Item, params: NoRepetitionParams) -> float | None:
     return float(repeats.repeated_share(text, params.ngram, "mixed") <= params.share_max)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KimiLengthParams:
+    """How the lengths of a group are measured."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    unit: Unit = "characters"
+    """"tokens" needs `completion_tokens` on each item."""
+    scope: Scope = "full"
+    """Which part is measured."""
+
+    def __post_init__(self) -> None:
+        _check_unit(self.unit, self.scope)
+
+
+def kimi_length(members: Sequence[Member], params: KimiLengthParams) -> list[float | None]:
+    """0.5 - (length - shortest) / (longest - shortest) in the group; of a wrong answer only what is below 0.
+
+    Returns: -0.5 to 0.5 each; 0 for all when they are of one length; None where no verdict was found.
+    Source: Kimi k1.5 (arXiv 2501.12599, section 2.3.3); huggingface/open-r1 len_reward.
+    """
+    measured = [_length(member.completion, member.tokens, params.unit, params.scope) for member in members]
+    known = [found for found in measured if found is not None]
+    if len(known) < len(measured):
+        return [None] * len(members)
+    return lengths.kimi(known, [member.correct for member in members])
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One row of the catalogue.
@@ -488,7 +526,8 @@ class Component:
     Args:
         name: what requests call it.
         params: the dataclass of its parameters; every field has a default.
-        score: from an item and such parameters to a finite number or None.
+        score: from an item and such parameters to a finite number or None; of a relative one None.
+        relative: from all members of a group to a number each, in order.
         judges: True when it needs the verdict, so that an item with it must have a task.
         kind: the only kind of task whose verdict it can read; None: any.
         settled: True when a completion alone settles the score although its tokens were not counted.
@@ -496,7 +535,8 @@ class Component:
 
     name: str
     params: type
-    score: Callable[[Item, Any], float | None]
+    score: Callable[[Item, Any], float | None] | None = None
+    relative: Callable[[Sequence[Member], Any], list[float | None]] | None = None
     judges: bool = False
     kind: str | None = None
     settled: Callable[[str, Any], bool] | None = None
@@ -504,7 +544,7 @@ class Component:
     @property
     def description(self) -> str:
         """Its function's docstring: meaning, formula and source."""
-        return (self.score.__doc__ or "").strip()
+        return ((self.score or self.relative).__doc__ or "").strip()
 
 
 COMPONENTS: dict[str, Component] = {
@@ -524,5 +564,6 @@ COMPONENTS: dict[str, Component] = {
         Component("no_long_paragraph", NoLongParagraphParams, no_long_paragraph),
         Component("no_code_block", NoCodeBlockParams, no_code_block),
         Component("no_repetition", NoRepetitionParams, no_repetition),
+        Component("kimi_length", KimiLengthParams, relative=kimi_length, judges=True),
     )
 }

@@ -40,7 +40,7 @@ class Evaluation(BaseModel):
 async def scores(request: Request, profile: str) -> Response:
     """`{id, object, model, scores}`, one finite number a sequence, in order."""
     how = how_of(request, profile=profile, patience_s=services(request).settings.deadline_default_s)
-    if needs_label(how.profile):
+    if needs_label(how.profile, services(request).settings):
         raise Unprocessable(
             "LLaMA-Factory sends no reference to judge by: choose a profile without accuracy",
             errors=[{"path": "profile", "message": "needs something to judge by"}],

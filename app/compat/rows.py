@@ -23,9 +23,10 @@ from app.chunk import ItemResult
 from app.compat.label import READINGS, task_of
 from app.errors import NotFound, QueueFull, TooLarge, Unprocessable
 from app.lifetime import Services
-from app.profiles import Recipe, check_item, recipe_named
+from app.profiles import Recipe, check_item, kind_of, recipe_named
 from app.routes import services, while_connected
-from app.schemas import Batch, Item, check_params
+from app.schemas import Batch, Item
+from app.settings import Settings
 from graders.components import COMPONENTS
 from graders.errors import TaskInvalid
 from graders.task import Task
@@ -81,10 +82,10 @@ def how_of(request: Request, *, patience_s: float, profile: str | None = None) -
     settings, query = services(request).settings, request.query_params
     name = profile or request.scope["state"].get("profile") or query.get("profile") or profiles.DEFAULT
     try:
-        recipe_named(name)
+        recipe_named(name, settings)
     except Unprocessable:
         raise NotFound("no such profile; GET /v1/profiles lists them") from None
-    label = query.get("label", _usual_reading(name))
+    label = query.get("label", _usual_reading(name, settings))
     if label not in READINGS:
         raise _refuse("label", f"one of {', '.join(READINGS)}")
     fallback = _number(query.get("fallback"), "fallback", 0.0)
@@ -95,9 +96,9 @@ def how_of(request: Request, *, patience_s: float, profile: str | None = None) -
     return How(name, label, fallback, deadline_s)
 
 
-def _usual_reading(profile: str) -> str:
+def _usual_reading(profile: str, settings: Settings) -> str:
     """How a plain label is read when the address does not say: what a profile with a judge looks at is a preference."""
-    kinds = {COMPONENTS[spec.name].kind for spec in recipe_named(profile).specs}
+    kinds = {COMPONENTS[spec.name].kind for spec in recipe_named(profile, settings).specs}
     return "preference" if "preference" in kinds else "math"
 
 
@@ -142,8 +143,10 @@ async def grade_rows(request: Request, rows: Sequence[Row], how: How, *, explain
 async def _grade(
     request: Request, rooms: Services, rows: Sequence[Row], how: How, explain: bool
 ) -> list[dict[str, Any]]:
-    recipe = recipe_named(how.profile)
-    if _counts_tokens(recipe) and any(row.tokens is None for row in rows):
+    recipe = recipe_named(how.profile, rooms.settings)
+    # Refused as a whole where nobody counts tokens: else the short completions, of which it can be told without, would
+    # be graded and the long ones not.
+    if recipe.counted and any(row.tokens is None for row in rows):
         raise _refuse("profile", "counts tokens, and this caller does not say how many there are")
 
     def read() -> list[Item | TaskInvalid]:
@@ -196,25 +199,19 @@ def _item(row: Row, how: How, rooms: Services, recipe: Recipe) -> Item | TaskInv
         text = ""
     item = Item(completion=text, prompt=row.prompt, task=task, completion_tokens=row.tokens, truncated=row.truncated)
     try:
-        check_item(item, recipe, "row")
+        check_item(item, recipe_named(how.profile, rooms.settings, kind_of(item)), "row", whole=True)
     except Unprocessable as unfit:
         return TaskInvalid("unfit", unfit.errors[0]["message"])
     return item
-
-
-def _counts_tokens(recipe: Recipe) -> bool:
-    """Whether a profile measures length in tokens. It is refused as a whole where nobody counts them: else the short
-    completions, of which it can be told without, would be graded and the long ones not."""
-    return any(getattr(check_params(spec.name, spec.params, "row"), "unit", "") == "tokens" for spec in recipe.specs)
 
 
 def _size(label: Any) -> int:
     return len(label) if isinstance(label, str) and label.isascii() else len(to_json(label))
 
 
-def needs_label(profile: str) -> bool:
+def needs_label(profile: str, settings: Settings) -> bool:
     """Whether rows of a profile must have something to judge by."""
-    return recipe_named(profile).judges and _usual_reading(profile) != "preference"
+    return recipe_named(profile, settings).judges and _usual_reading(profile, settings) != "preference"
 
 
 def number_of(result: dict[str, Any], how: How) -> float:

@@ -1,10 +1,11 @@
-"""Length to a number: cosine, soft overlong, and a plain band.
+"""Length to a number: cosine, soft overlong, a plain band, and Kimi's length within a group.
 
 Arithmetic on lengths that others counted; the units are theirs to choose. Each function returns the published figure
 to the last bit (tests/golden/rewards.json), so the order of operations is the published one.
 """
 
 import math
+from collections.abc import Sequence
 
 
 def cosine(
@@ -52,3 +53,28 @@ def band(length: int, *, length_min: int, length_max: int, slack: int) -> float:
     if not excess:
         return 1.0
     return max(1.0 - excess / slack, 0.0) if slack else 0.0
+
+
+def kimi(lengths: Sequence[int], correct: Sequence[bool | None]) -> list[float | None]:
+    """Shortness within a group: what is shorter than the middle gains, what is longer loses, only the right can gain.
+
+    Args:
+        lengths: of all completions of one prompt.
+        correct: for each, whether its answer is right; None where that is not known.
+
+    Returns: for each, with r = 0.5 - (length - shortest) / (longest - shortest): r where correct, min(0, r) where
+        wrong, None where not known; 0 for everybody when all are of one length. The lengths of those not known count,
+        so that a fault of the service does not move the others.
+    Source: Kimi k1.5 (arXiv 2501.12599, section 2.3.3); as in open-r1.
+    """
+    shortest, longest = min(lengths), max(lengths)
+    scores: list[float | None] = []
+    for length, right in zip(lengths, correct, strict=True):
+        if right is None:
+            scores.append(None)
+        elif longest == shortest:
+            scores.append(0.0)
+        else:
+            gain = 0.5 - (length - shortest) / (longest - shortest)
+            scores.append(gain if right else min(0.0, gain))
+    return scores

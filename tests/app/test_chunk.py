@@ -61,6 +61,8 @@ def test_the_cache_key_covers_all_that_a_score_depends_on() -> None:
         {"task": {"kind": "choice"}},
         {"components": (("format", {"style": "boxed"}),)},
         {"tokens": 4},
+        {"overruled": True},
+        {"turns": (("user", "p"),)},
         {"explain": False},
     ]
     fields = {name: getattr(one, name) for name in ChunkItem.__dataclass_fields__}

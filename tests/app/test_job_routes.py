@@ -89,6 +89,43 @@ def test_a_job_may_be_a_batch_as_json(client: httpx.Client) -> None:
     assert all("explain" in row["verdict"] for row in results)
 
 
+def test_a_recipes_policies_hold_in_a_job(client: httpx.Client) -> None:
+    """Clip, kinds and truncated completions are added up as in a request, when the results are read."""
+    recipe = {
+        "components": [{"name": "accuracy", "weight": 3}],
+        "kinds": {"none": [{"name": "format", "params": {"style": "boxed"}}]},
+        "clip": [0.25, 2],
+        "truncated": "wrong",
+    }
+    rows = [
+        math_item("\\boxed{42}"),
+        math_item("\\boxed{42}", truncated=True),
+        math_item("\\boxed{41}"),
+        {"completion": "\\boxed{1}"},
+    ]
+    accepted = client.post("/v1/jobs", json={"items": rows, "rewards": recipe})
+    assert accepted.status_code == 202, accepted.text
+    results = {row["index"]: row for row in read(client, accepted.json()["id"])}
+    assert [results[index]["reward"] for index in range(4)] == [2.0, 0.25, 0.25, 1.0]
+    assert all(list(row["components"]) == ["accuracy", "format"] for row in results.values())
+    now = client.post("/v1/grade", json={"items": rows, "rewards": recipe}).json()["results"]
+    assert [row["components"] for row in now] == [results[index]["components"] for index in range(4)]
+
+
+def test_a_job_refuses_what_looks_at_whole_groups(client: httpx.Client) -> None:
+    """A job has them in pieces: 422 with the path, as JSON and as lines."""
+    item = math_item("x", group="g", rewards=[{"name": "kimi_length"}])
+    for response, path in (
+        (client.post("/v1/jobs", json={"items": [item]}), "items.0.rewards"),
+        (client.post("/v1/jobs", content=lines([item]), headers=LINES), "line 1.rewards"),
+        (client.post("/v1/jobs", json={"items": items(2), "group": True}), "group"),
+    ):
+        assert response.status_code == 422
+        (error,) = response.json()["errors"]
+        assert error["path"] == path
+        assert "/v1/grade" in error["message"]
+
+
 def test_reading_goes_on_behind_a_cursor(client: httpx.Client) -> None:
     """What was read need not be read again, and what is read twice is the same."""
     job = client.post("/v1/jobs", content=lines(items(50)), headers=LINES).json()["id"]

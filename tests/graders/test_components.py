@@ -30,6 +30,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "length": (0, 1),
     "cosine_length": (-1, 1),
     "soft_overlong": (-1, 0),
+    "no_mixed_language": (0, 1),
+    "no_long_paragraph": (0, 1),
+    "no_code_block": (0, 1),
+    "no_repetition": (0, 1),
 }
 """Of each component's default parameters; docs/rewards.md tells them."""
 

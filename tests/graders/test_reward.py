@@ -39,3 +39,21 @@ def test_a_reward_is_finite_or_none(terms: list[Term]) -> None:
     """Whatever the scores and weights."""
     total = reward(terms)
     assert total is None or math.isfinite(total)
+
+
+@pytest.mark.parametrize(
+    ("terms", "clip", "expected"),
+    [
+        ([Term(1.0, 5.0)], (-1.0, 2.0), 2.0),
+        ([Term(1.0, -5.0)], (-1.0, 2.0), -1.0),
+        ([Term(1.0)], (-1.0, 2.0), 1.0),
+        ([Term(None)], (-1.0, 2.0), None),
+        ([Term(1.0), Term(0.0, gate=True)], (0.5, 2.0), 0.0),
+        ([Term(1e308, 1e9), Term(1e308, 1e9)], (-1.0, 1.0), None),
+    ],
+)
+def test_clip_holds_the_sum_and_nothing_else(
+    terms: list[Term], clip: tuple[float, float], expected: float | None
+) -> None:
+    """What is missing stays missing, and a gate's 0 stays 0."""
+    assert reward(terms, clip) == expected

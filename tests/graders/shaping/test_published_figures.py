@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graders.components import COMPONENTS, Item
+from graders.components import COMPONENTS, Item, Member
 from graders.verdict import Outcome, Reason, Verdict
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "rewards.json").read_text(encoding="utf-8"))
@@ -72,6 +72,9 @@ def rows(completions: dict[str, dict[str, str]]) -> list[tuple[str, dict[str, An
     return [(text_of(row, completions), row) for row in known]
 
 
+GROUPED = "open-r1 len groups of 8"
+"""The one published function that looks at a whole group."""
+
 LAST_BIT = {"swift cosine"}
 """Where the original adds up in another order, so that the last bit may differ."""
 
@@ -87,6 +90,7 @@ def test_a_published_function_and_ours_give_the_same_figure(
     different = []
     for text, row in rows:
         verdict = RIGHT if row["correct"] else WRONG
+        assert component.score is not None
         score = component.score(Item(text, verdict, tokens=len(text.split())), params)
         assert score is not None
         expected = row["figures"][at]
@@ -96,5 +100,22 @@ def test_a_published_function_and_ours_give_the_same_figure(
 
 
 def test_every_published_figure_is_compared() -> None:
-    """No function of the table is left aside, but the one that looks at a whole group."""
-    assert set(SAME_AS) == set(GOLDEN["functions"]) - {"open-r1 len groups of 8"}
+    """No function of the table is left aside."""
+    assert {*SAME_AS, GROUPED} == set(GOLDEN["functions"])
+
+
+def test_a_groups_lengths_give_the_published_figures(rows: list[tuple[str, dict[str, Any]]]) -> None:
+    """Groups are eight rows of the table in order, the last one smaller; whole groups only are compared."""
+    at, relative = GOLDEN["functions"].index(GROUPED), COMPONENTS["kimi_length"].relative
+    assert relative is not None
+    texts = {id(row): text for text, row in rows}
+    compared = 0
+    for start in range(0, len(GOLDEN["rows"]), 8):
+        group = GOLDEN["rows"][start : start + 8]
+        if any(id(row) not in texts for row in group):
+            continue
+        members = [Member(texts[id(row)], None, row["correct"]) for row in group]
+        scores = relative(members, COMPONENTS["kimi_length"].params())
+        assert scores == [row["figures"][at] for row in group]
+        compared += len(group)
+    assert compared >= 55
