@@ -14,6 +14,7 @@ it does not, the checker is broken: the task's fault (docs/decisions/0008).
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from graders.code.cases import Accepts, as_bytes
 from graders.code.dialogue import how_it_ended, tail
@@ -22,12 +23,15 @@ from graders.code.language import canonical
 from graders.errors import GraderFault, TaskInvalid
 from graders.task import ProgramChecker, StdioCase
 from graders.verdict import TestOutcome
-from sandbox.limits import Limits
+from sandbox.limits import COMPILE_LIMITS, Limits
 from sandbox.run import Ended, Program, Run, RunOutcome
 from sandbox.runner import Candidate, Runner
 
 LIMITS = Limits(cpu_s=10.0, output_bytes=1024 * 1024)
 """What a checker may use for one case, at least; a task that grants its candidates more grants its checker that."""
+
+_COMPILE_LIMITS = replace(COMPILE_LIMITS, cpu_s=60.0)
+"""A checker is compiled once for many completions, and testlib.h alone takes seconds on a busy host."""
 
 # testlib's: accepted, wrong, malformed, dirt after the answer, end of file where something was expected.
 _STATUSES = {"kattis": {42: True, 43: False}, "testlib": {0: True, 1: False, 2: False, 4: False, 8: False}}
@@ -55,7 +59,7 @@ def open_checker(runner: Runner, checker: ProgramChecker, limits: Limits) -> Ite
         program = Program(program.language, {**program.files, "testlib.h": vendor_file("testlib.h")}, program.main)
     statuses = _STATUSES[checker.dialect or ("testlib" if testlib else "kattis")]
     run_of = _validator_run if _READS_STDIN.search(checker.source) is not None and not testlib else _checker_run
-    with runner.open(program) as judge:
+    with runner.open(program, _COMPILE_LIMITS) as judge:
         if judge.compiled is not None and not judge.compiled.exited_zero:
             raise TaskInvalid("checker_does_not_compile", tail(judge.compiled.stderr) or judge.compiled.ended.value)
 
