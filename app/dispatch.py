@@ -6,6 +6,9 @@ chunks when there is much to do, and go alone when there is not; a small request
 one, not behind all of it; and large ones take turns. Chunks shrink as workers grow in number and as a batch comes to
 its end, so that it spreads over all of them. On an idle service an item waits `linger_s` for company.
 
+What goes to a queue goes several ways where one part of it must not hold up another: each judge's items are sent by
+themselves, with chunks and a number of them of their own.
+
 A request is refused as long as nothing of it was taken by the queue; from then on it is under way, and what is left of
 it is sent until the queue takes it or nobody waits any more.
 """
@@ -51,6 +54,7 @@ class _Waiting:
 
     item: ChunkItem
     queue: str
+    way: str
     key: bytes
     size: int
     result: "asyncio.Future[ItemResult]"
@@ -60,7 +64,7 @@ class _Waiting:
 
 @dataclass(slots=True, eq=False)
 class _Flow:
-    """What one request still has to send to one queue."""
+    """What one request still has to send one way."""
 
     items: "deque[_Waiting]"
     begun: bool = False  # The queue took something of it.
@@ -82,11 +86,12 @@ class Dispatcher:
         self._observe_cache = observe_cache
         self._cache = VerdictCache(settings.cache_bytes_max, settings.cache_ttl_s)
         self._by_key: dict[bytes, _Waiting] = {}
-        self._flows: dict[str, deque[_Flow]] = {name: deque() for name in QUEUES}
+        self._ways = (*QUEUES, *(f"judge:{name}" for name in settings.judges))
+        self._flows: dict[str, deque[_Flow]] = {way: deque() for way in self._ways}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._sent = dict.fromkeys(QUEUES, 0)  # Chunks in a queue.
+        self._sent = dict.fromkeys(self._ways, 0)  # Chunks in a queue.
         self._under_way = dict.fromkeys(QUEUES, 0)
-        self._held = dict.fromkeys(QUEUES, 0)
+        self._held = dict.fromkeys(self._ways, 0)
         self._bytes_under_way = 0
         self._pace_since, self._pace_done = time.monotonic(), 0
         self._left: dict[str, int] = {}  # Items of a chunk that somebody still waits for.
@@ -96,7 +101,7 @@ class Dispatcher:
 
     def held(self, queue: str) -> int:
         """Items whose turn in a queue has not come; nobody else sees them waiting."""
-        return self._held[queue]
+        return sum(held for way, held in self._held.items() if _queue_of(way) == queue)
 
     @property
     def under_way(self) -> int:
@@ -131,10 +136,10 @@ class Dispatcher:
         places = [self._place(name, item, *key) for (name, item), key in zip(items, keys, strict=True)]
         waiting = [place[0] for place in places if not isinstance(place, ItemResult)]
         try:
-            for name in QUEUES:
-                new = deque(place[0] for place in places if isinstance(place, tuple) and _is_new(place, name))
+            for way in self._ways:
+                new = deque(place[0] for place in places if isinstance(place, tuple) and _is_new(place, way))
                 if new:
-                    self._begin(name, _Flow(new))
+                    self._begin(way, _Flow(new))
             if waiting:
                 wanted = {one.result for one in waiting}
                 await asyncio.wait(wanted, timeout=timeout_s, return_when=asyncio.FIRST_EXCEPTION)
@@ -177,10 +182,18 @@ class Dispatcher:
             return other, True
         # Case 3: it has to be sent.
         self._observe_cache("miss")
-        one = self._by_key[key] = _Waiting(item, name, key, size, asyncio.get_running_loop().create_future())
+        result: asyncio.Future[ItemResult] = asyncio.get_running_loop().create_future()
+        one = self._by_key[key] = _Waiting(item, name, self._way_of(name, item), key, size, result)
         self._under_way[name] += 1
         self._bytes_under_way += size
         return one, False
+
+    def _way_of(self, queue: str, item: ChunkItem) -> str:
+        judges = self._settings.judges
+        if queue != "judge" or item.task is None or not judges:
+            return queue
+        name = item.task.get("judge") or next(iter(judges))
+        return f"judge:{name}" if name in judges else queue  # An unknown one is the task's fault, says a worker.
 
     def _leave(self, one: _Waiting) -> None:
         """One caller less waits for the item: it is finished, late, or the caller is gone."""
@@ -204,36 +217,37 @@ class Dispatcher:
             if settled := self._settled.get(one.chunk_id):
                 settled.set()
 
-    def _begin(self, name: str, flow: _Flow) -> None:
-        self._flows[name].append(flow)
-        self._held[name] += len(flow.items)
-        if self._held[name] >= self._chunk_items_max(name):
-            self._send_some(name)
+    def _begin(self, way: str, flow: _Flow) -> None:
+        self._flows[way].append(flow)
+        self._held[way] += len(flow.items)
+        if self._held[way] >= self._chunk_items_max(way):
+            self._send_some(way)
         else:
-            self._send_soon(name, self._settings.linger_s)
+            self._send_soon(way, self._settings.linger_s)
 
-    def _send_soon(self, name: str, seconds: float) -> None:
-        if name not in self._timers:
-            self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._send_some, name)
+    def _send_soon(self, way: str, seconds: float) -> None:
+        if way not in self._timers:
+            self._timers[way] = asyncio.get_running_loop().call_later(seconds, self._send_some, way)
 
-    def _chunk_items_max(self, name: str) -> int:
-        return self._settings.chunk_items_max(name)
+    def _chunk_items_max(self, way: str) -> int:
+        return self._settings.chunk_items_max(_queue_of(way))
 
-    def _chunks_at_once(self, name: str) -> int:
+    def _chunks_at_once(self, way: str) -> int:
         """Chunks that may be in a queue: two a worker, or as many as one with many in hand has room for."""
+        queue, _, judge = way.partition(":")
         a_worker = CHUNKS_A_WORKER
-        if name == "judge":
-            a_worker = math.ceil(room_of(self._settings.judges.values()) / self._chunk_items_max(name))
-        return a_worker * self._queue.workers(name)
+        if judge:
+            a_worker = max(math.ceil(room_of(self._settings.judges[judge]) / self._chunk_items_max(way)), 1)
+        return a_worker * self._queue.workers(queue)
 
-    def _send_some(self, name: str) -> None:
+    def _send_some(self, way: str) -> None:
         """Send as many chunks as may be in the queue; called whenever there may be room or something to send."""
-        if timer := self._timers.pop(name, None):
+        if timer := self._timers.pop(way, None):
             timer.cancel()
-        room = self._chunks_at_once(name)
-        while self._sent[name] < room:
-            size = min(math.ceil(self._held[name] / room), self._chunk_items_max(name))
-            members = self._take_turns(name, size)
+        room = self._chunks_at_once(way)
+        while self._sent[way] < room:
+            size = min(math.ceil(self._held[way] / room), self._chunk_items_max(way))
+            members = self._take_turns(way, size)
             if not members:
                 break
             # Packed before the sending begins, so that whoever leaves until then is seen to have left.
@@ -241,20 +255,20 @@ class Dispatcher:
             self._left[chunk.id] = len(members)
             for one, _ in members:
                 one.chunk_id = chunk.id
-            self._sent[name] += 1
-            self._in_background(self._carry(name, chunk, members))
-        if self._watching is None and any(not flow.begun for flow in self._flows[name]):
+            self._sent[way] += 1
+            self._in_background(self._carry(way, chunk, members))
+        if self._watching is None and any(not flow.begun for flow in self._flows[way]):
             self._watching = self._in_background(self._watch_store())
 
-    def _take_turns(self, name: str, size: int) -> list[tuple[_Waiting, _Flow]]:
+    def _take_turns(self, way: str, size: int) -> list[tuple[_Waiting, _Flow]]:
         """The next items to send, at most `size`, one of each request in turn."""
-        flows = self._flows[name]
+        flows = self._flows[way]
         members: list[tuple[_Waiting, _Flow]] = []
         while flows and len(members) < size:
             flow = flows.popleft()
             while flow.items:
                 one = flow.items.popleft()
-                self._held[name] -= 1
+                self._held[way] -= 1
                 if not one.result.done():  # Else nobody waits for it any more.
                     members.append((one, flow))
                     break
@@ -268,7 +282,7 @@ class Dispatcher:
         task.add_done_callback(self._sending.discard)
         return task
 
-    async def _carry(self, name: str, chunk: Chunk, members: list[tuple[_Waiting, _Flow]]) -> None:
+    async def _carry(self, way: str, chunk: Chunk, members: list[tuple[_Waiting, _Flow]]) -> None:
         """See a chunk through: to the queue, and until all its results are there or nobody waits for them."""
         to_come = len(members)
         settled = self._settled[chunk.id] = asyncio.Event()
@@ -287,7 +301,7 @@ class Dispatcher:
         refusal = None
         try:
             if chunk.id in self._left:
-                await self._queue.submit(name, chunk, on_result)
+                await self._queue.submit(_queue_of(way), chunk, on_result)
                 for _, flow in members:
                     flow.begun = True
                 if chunk.id not in self._left:
@@ -298,14 +312,14 @@ class Dispatcher:
             refusal = fault
         finally:
             del self._settled[chunk.id]
-            self._sent[name] -= 1
+            self._sent[way] -= 1
         if refusal is None:
-            self._send_some(name)
+            self._send_some(way)
         else:
             self._left.pop(chunk.id, None)
-            self._take_back(name, members, refusal)
+            self._take_back(way, members, refusal)
 
-    def _take_back(self, name: str, members: list[tuple[_Waiting, _Flow]], refusal: ServiceFault) -> None:
+    def _take_back(self, way: str, members: list[tuple[_Waiting, _Flow]], refusal: ServiceFault) -> None:
         """The queue refused a chunk: what is under way is sent again, what is not is refused as well.
 
         Again means in another chunk: of one that only seemed refused, results may come that nobody hears.
@@ -318,11 +332,11 @@ class Dispatcher:
                 one.result.set_exception(refusal)
                 continue
             if not flow.items:
-                self._flows[name].appendleft(flow)
+                self._flows[way].appendleft(flow)
             flow.items.appendleft(one)
-            self._held[name] += 1
-        if self._held[name]:
-            self._send_soon(name, SEND_AGAIN_S)
+            self._held[way] += 1
+        if self._held[way]:
+            self._send_soon(way, SEND_AGAIN_S)
 
     async def _watch_store(self) -> None:
         """Refuse what waits for its first chunk to be sent, should the store go away meanwhile.
@@ -346,10 +360,14 @@ Place = ItemResult | tuple[_Waiting, bool]
 """A result that is known, or an item under way and whether it was under way already."""
 
 
-def _is_new(place: tuple[_Waiting, bool], name: str) -> bool:
-    """Whether the item has to be sent to this queue: another request's was under way already."""
+def _queue_of(way: str) -> str:
+    return way.partition(":")[0]
+
+
+def _is_new(place: tuple[_Waiting, bool], way: str) -> bool:
+    """Whether the item has to be sent this way: another request's was under way already."""
     one, shared = place
-    return not shared and one.queue == name
+    return not shared and one.way == way
 
 
 def _collect(places: Sequence[Place]) -> list[ItemResult]:

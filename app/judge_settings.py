@@ -1,7 +1,6 @@
 """A judge's table in the settings: where it is reached and how patiently, besides all that graders.preference needs."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -60,8 +59,9 @@ class JudgeSettings(Judge):
 
 
 ROOM_MIN = 256
+"""Items of one judge that a worker takes in hand at least, before it leaves them to others."""
 
 
-def room_of(judges: Iterable[JudgeSettings]) -> int:
-    """Items that a judge worker has in hand at most: four times the requests that may be under way, and not too few."""
-    return max(ROOM_MIN, 4 * sum(judge.concurrency for judge in judges))
+def room_of(judge: JudgeSettings) -> int:
+    """Items of a judge that a worker has in hand before it is slow to take more: a few rounds of its requests."""
+    return max(ROOM_MIN, 4 * judge.concurrency)

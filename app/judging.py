@@ -1,9 +1,10 @@
 """The judge worker's hall: many items at once, since judging is waiting for somebody else's server.
 
 Theory of operation. Two threads. rq's own (the main one) brings deliveries, takes them off the store and hands them
-over; it waits when the hall is full, so that other workers get the rest. The hall's runs one event loop, in which each
-item is a task: its result is written when it is there, its chunk is done when all of them are. rq believes a chunk to
-be finished as soon as it was handed over; what counts is the desk's lease, which lives until `done`.
+over. The hall's runs one event loop, in which each item is a task: its result is written when it is there, its chunk is
+done when all of them are. While a judge's items fill their room, deliveries are taken slowly, so that workers with room
+get them first; they are taken all the same, since they may be another judge's, whom a slow one must not hold up. rq
+takes a chunk for finished as soon as it was handed over; what counts is the desk's lease, which lives until `done`.
 
     the worker is asked to stop    no more deliveries; those in the hall are finished first
     it dies                        its leases run out, another worker has the items: what is lost is the judge's time
@@ -14,7 +15,9 @@ be finished as soon as it was handed over; what counts is the desk's lease, whic
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +35,12 @@ _log = structlog.get_logger()
 
 WANTED_S = 2.0
 """Seconds between two looks whether somebody still waits for a chunk."""
+
+PAUSE_S = 0.02
+"""Seconds between deliveries taken while some judge's items are more than its room."""
+
+INSIDE_MAX = 8192
+"""Items in the hall, whoever's; past it nothing is taken."""
 
 STUCK_S = 60.0
 """Seconds after which a loop that gave no sign of life has the process ended."""
@@ -71,8 +80,8 @@ class Hall:
 
     def __init__(self, judges: Mapping[str, JudgeSettings], desk: Desk) -> None:
         self._panel, self._desk = Panel(judges), desk
-        self._room = room_of(judges.values())
-        self._inside = 0
+        self._room = {name: room_of(judge) for name, judge in judges.items()}
+        self._inside: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._chunks: set[asyncio.Task[None]] = set()
@@ -101,17 +110,27 @@ class Hall:
         Raises: as the desk's `take`.
         """
         with self._changed:
-            # With a time-out, so that a signal's handler gets its turn.
-            while self._inside >= self._room:
-                self._changed.wait(1)
+            until = time.monotonic() + PAUSE_S
+            while (inside := self._inside.total()) and self._is_crowded():
+                left_s = until - time.monotonic()
+                if left_s <= 0 and inside < INSIDE_MAX:
+                    break
+                self._changed.wait(max(left_s, PAUSE_S))  # Never for long, so that a signal's handler gets its turn.
         taken = self._desk.take(delivery)
         if taken is None:
             return
         chunk, indices, now_ms = taken
         with self._changed:
-            self._inside += len(indices)
+            self._inside.update(self._judge_of(chunk.items[index]) for index in indices)
         arrived = time.monotonic()
         self._loop.call_soon_threadsafe(self._begin, delivery, chunk, indices, now_ms, arrived)
+
+    def _is_crowded(self) -> bool:
+        return any(self._inside[name] >= room for name, room in self._room.items())
+
+    def _judge_of(self, item: ChunkItem) -> str:
+        name = (item.task or {}).get("judge")
+        return name if isinstance(name, str) and name in self._room else next(iter(self._room))
 
     # The hall's thread.
 
@@ -144,7 +163,11 @@ class Hall:
         task.add_done_callback(self._chunks.discard)
 
     async def _judge_chunk(self, delivery: str, chunk: Chunk, indices: list[int], now_ms: int, arrived: float) -> None:
-        items = [asyncio.ensure_future(self._judge(chunk, index, now_ms, arrived)) for index in indices]
+        items = []
+        for index in indices:
+            item = asyncio.ensure_future(self._judge(chunk, index, now_ms, arrived))
+            item.add_done_callback(partial(self._leave, self._judge_of(chunk.items[index])))
+            items.append(item)
         try:
             left = set(items)
             while left:
@@ -155,10 +178,12 @@ class Hall:
             for item in items:
                 item.cancel()
             await asyncio.gather(*items, return_exceptions=True)
-            with self._changed:
-                self._inside -= len(indices)
-                self._changed.notify_all()
         await asyncio.to_thread(self._desk.done, delivery, len(chunk.items))
+
+    def _leave(self, judge: str, item: "asyncio.Task[None]") -> None:
+        with self._changed:
+            self._inside[judge] -= 1
+            self._changed.notify_all()
 
     async def _judge(self, chunk: Chunk, index: int, now_ms: int, arrived: float) -> None:
         item = chunk.items[index]

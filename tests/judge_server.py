@@ -101,6 +101,8 @@ class JudgeServer:
         self.always: Fault | None = None
         """What becomes of every request while the script is empty."""
         self.delay_s = 0.0
+        self.delays_s: dict[str, float] = {}
+        """How long a reply takes, always or by path."""
         self.seen: list[Seen] = []
         self.at_once_max = 0
         self._at_once = 0
@@ -304,7 +306,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is not None:
                 self._fail(fault)
                 return
-            judges.pause(judges.delay_s)
+            judges.pause(judges.delays_s.get(self.path, judges.delay_s))
             self._send(200, json.dumps(judges.answer(self.path, body)).encode())
         except Malformed as error:
             self._send(400, json.dumps({"error": {"message": str(error), "type": "BadRequestError"}}).encode())

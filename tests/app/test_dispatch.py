@@ -355,3 +355,34 @@ def test_chunks_and_results_come_back_from_their_json() -> None:
         assert ItemResult.from_text(result.to_text()) == result
     with pytest.raises(ValueError, match="another release"):
         ItemResult.from_text(json.dumps({"v": 0}))
+
+
+def test_a_judge_that_does_not_answer_holds_no_other_judges_items() -> None:
+    """Nor those of a third, nor of the default one: each judge has chunks, and a number of them, of its own."""
+    answered = ["first", "second", None, "nobody"]
+
+    class OneIsStuck(MemoryQueue):
+        async def submit(self, queue: str, chunk: Chunk, on_result: OnResult) -> None:
+            assert queue == "judge"
+            named = {(one.task or {})["judge"] or "first" for one in chunk.items}
+            assert len(named) == 1
+            if named != {"stuck"}:
+                await super().submit(queue, chunk, on_result)
+
+    async def scenario() -> list[ItemResult]:
+        table = {"dialect": "vllm-classify", "url": "http://127.0.0.1:9/classify", "scale": {"min": 0, "max": 1}}
+        settings = Settings(judges=dict.fromkeys(("first", "stuck", "second"), table), judge_chunk_items_max=4)
+        dispatcher = Dispatcher(OneIsStuck(Grader()), settings)
+        stuck = [("judge", item(str(n), task={"kind": "preference", "judge": "stuck"})) for n in range(3000)]
+        waiting = asyncio.create_task(dispatcher.grade(stuck, 60))
+        await asyncio.sleep(0.1)
+        others = [("judge", item(str(n), task={"kind": "preference", "judge": answered[n % 4]})) for n in range(400)]
+        results = await dispatcher.grade(others, 20)
+        assert not waiting.done()
+        assert dispatcher.held("judge") > 0
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return results
+
+    results = asyncio.run(scenario())
+    assert answers(results) == [str(n) for n in range(400)]

@@ -72,7 +72,7 @@ def service(server: JudgeServer, tmp_path_factory: pytest.TempPathFactory) -> It
 def _well(server: JudgeServer) -> None:
     """Each test begins with a judge that is well."""
     server.script.clear()
-    server.always, server.delay_s = None, 0.0
+    server.always, server.delay_s, server.delays_s = None, 0.0, {}
 
 
 def test_a_batch_of_preference_is_graded_beside_maths(service: Service) -> None:
@@ -125,6 +125,20 @@ def test_a_slow_judge_holds_no_maths_up(service: Service, server: JudgeServer) -
     started = time.monotonic()
     service.grade([{"completion": "\\boxed{41}", "task": {"kind": "math", "answer": "42"}}])
     assert time.monotonic() - started < 2.5
+    assert waiting.is_alive()
+    waiting.join(60)
+
+
+def test_a_slow_judge_holds_no_other_judge_up(service: Service, server: JudgeServer) -> None:
+    """A thousand items of a judge that takes its time, more than fit: another judge's are back long before them."""
+    server.delays_s = {"/v1/chat/completions": 2}
+    waiting = threading.Thread(target=service.grade, args=(items(1000, "pair"),), kwargs={"deadline_s": 15})
+    waiting.start()
+    time.sleep(2)
+    started = time.monotonic()
+    rows = service.grade(items(40))
+    assert [row["reward"] for row in rows] == expected(40)
+    assert time.monotonic() - started < 5
     assert waiting.is_alive()
     waiting.join(60)
 
