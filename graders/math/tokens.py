@@ -1,7 +1,7 @@
 """Answer text, LaTeX or plain, to tokens: one pass of one regular expression without backtracking over the text.
 
 It settles what depends on letters alone: Unicode lookalikes, spacing commands, the digits that belong to one number,
-which runs of letters are functions, words or products of variables. It does not know grammar (parse.py does).
+which runs of letters are functions, words or products of variables. It does not know grammar (grammar/ does).
 """
 
 import re

@@ -1,7 +1,7 @@
 """The value a maths answer is read as: one small tree of named operations, compared and hashed by value.
 
-Everything here is data. Reading text into it is parse.py's business; what the trees mean is said by exact.py, balls.py
-and field.py (numbers) and by kinds.py (sets, intervals, relations, ...).
+Everything here is data. Reading text into it is the business of parse.py and grammar/; what the trees mean is said by
+exact.py, balls.py and field.py (numbers) and by comparing/ (sets, intervals, relations, ...).
 
 Operations on numbers (arguments are numbers):
     num      value: fmpq                     dec      value: (fmpq, digits after the point), as it was written

@@ -3,7 +3,8 @@
 import pytest
 
 from graders.math.grade import MathGrader
-from graders.math.parse import CHARS_MAX, DEPTH_MAX, parse
+from graders.math.grammar.cursor import DEPTH_MAX
+from graders.math.parse import CHARS_MAX, parse
 from graders.math.tokens import TOKENS_MAX, Unreadable, folded, tokenize
 from graders.math.tree import text
 from graders.task import MathTask
