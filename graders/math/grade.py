@@ -21,7 +21,7 @@ from graders.errors import TaskInvalid
 from graders.extract import Span, extract
 from graders.math import derive, rungs, text, tree, units
 from graders.math.bounded import Residue
-from graders.math.kinds import Asker, Found
+from graders.math.comparing.kinds import Asker, Found
 from graders.math.names import names
 from graders.math.parse import parse
 from graders.math.quantity import quantity, spelled

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graders.math.kinds import rounds_to
+from graders.math.comparing.rounding import rounds_to
 from graders.math.parse import parse
 from graders.math.rungs import equal, separation_bits
 from graders.math.tree import MINUS_ONE, Node
