@@ -61,6 +61,8 @@ function TreeNode(val, left, right) {
   this.right = right === undefined ? null : right;
 }
 
+// What the language itself offers everybody is nobody's solution: `parseInt` is not answered for by the built-in one.
+const builtin = new Set(Object.getOwnPropertyNames(globalThis));
 let lookup = () => undefined;
 let hints = {};
 let exported = {};
@@ -88,7 +90,7 @@ function load() {
 function find(name) {
   if (!/^[A-Za-z_$][\w$]*$/.test(name)) return undefined;
   const found = lookup(name);
-  if (found !== undefined) return found;
+  if (found !== undefined && !(builtin.has(name) && globalThis[name] === found)) return found;
   return exported !== null && typeof exported === 'object' ? exported[name] : undefined;
 }
 

@@ -1003,3 +1003,23 @@ def test_a_language_without_a_driver_is_the_tasks_fault() -> None:
     with pytest.raises(TaskInvalid) as caught:
         driver_for("bash", "", FunctionTests(entry_point="f", cases=(FunctionCase(expected=1),)))
     assert caught.value.code == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("var x = 1;", R),
+        ("class Solution { parseInt(text) { return 5; } }", W),
+        ("function parseInt(text) { return Number(text); }", P),
+        ("const parseInt = text => 5;", W),
+        ("module.exports = {parseInt: text => Number(text)};", P),
+    ],
+)
+def test_what_javascript_offers_everybody_is_nobodys_solution(
+    grade_calls: Grade, runner: Runner, code: str, reason: Reason
+) -> None:
+    """A built-in function of the wanted name answered for a solution that does not define it (found 2026-11-27)."""
+    if "javascript" not in runner.languages:
+        pytest.skip("no jail here runs javascript")
+    for entry in ("parseInt", "Solution.parseInt"):
+        assert grade_calls(code, entry, [(["4"], 4)], language="javascript").reason is reason
