@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import Request
 
 from app.chunk import ChunkItem, ItemResult
@@ -17,6 +18,8 @@ from app.routes import services, while_connected
 from app.schemas import weight, work_json
 from app.settings import Settings
 from graders.work import ProgramTask, RunTask
+
+_log = structlog.get_logger()
 
 
 async def run(request: Request, task: RunTask, source: str, deadline_s: float) -> ItemResult:
@@ -53,6 +56,9 @@ async def _send(
     work = partial(_once, rooms, values, source, until, explain)
     wait_s = min(until - time.monotonic(), rooms.settings.compat_wait_s)
     results = await while_connected(request, rooms.patience.of(work, wait_s))
+    _log.info(
+        "ran", route=request.scope["route"].path, programs=len(tasks), error=sum(r.fault is not None for r in results)
+    )
     for task, result in zip(tasks, results, strict=True):
         rooms.metrics.observe("code" if isinstance(task, ProgramTask) else task.kind, "code", result)
     return results

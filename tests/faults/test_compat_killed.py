@@ -33,6 +33,13 @@ def post(service: Service, path: str, body: dict[str, Any]) -> httpx.Response:
     return httpx.post(service.url + path, json=body, timeout=60)
 
 
+def test_the_languages_are_those_of_the_workers(service: Service) -> None:
+    """By way of the store, as each worker says it."""
+    names = [row["language"] for row in httpx.get(service.url + "/api/v2/runtimes").json()]
+    assert "python" in names
+    assert "cpp20" not in names
+
+
 def test_a_run_whose_worker_is_killed_is_made_by_another(service: Service) -> None:
     """kill -9 in the middle: the caller sees the program's own end, or a 504 to try again; never a Failed."""
     code = "import time; time.sleep(1.5); print(2 * int(input()))"

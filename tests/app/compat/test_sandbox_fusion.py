@@ -335,3 +335,11 @@ def test_a_submission_that_we_fail_is_a_503(start_over: StartOver) -> None:
     response = start_over(FakeRunner(lost)).post("/submit", json=submission(DOUBLES, [("1", "2")]))
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("kind", ["run", "program"])
+def test_what_the_workers_run_besides_is_no_kind_of_v1(over_jails: TestClient, kind: str) -> None:
+    """The public schema does not know them, so a batch cannot read a program's output by way of a verdict."""
+    task = {"kind": kind, "language": "python", "task": {"kind": "code", "tests": {"kind": "stdio", "cases": []}}}
+    response = over_jails.post("/v1/grade", json={"items": [{"completion": "print(1)", "task": task}]})
+    assert response.status_code == 422
