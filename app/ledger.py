@@ -30,10 +30,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import redis
-import redis.asyncio
 import structlog
 from redis.exceptions import RedisError, WatchError
 
+from app.address import async_client
 from app.batch import chunk_item, report
 from app.chunk import JOB_CHUNK, QUEUES, Chunk, ItemResult, lane_of, lanes_of
 from app.errors import KeyInUse, NotFound, QueueFull, StoreUnavailable, Unprocessable
@@ -303,9 +303,7 @@ class Ledger:
         self.keys = Keys(settings.key_prefix)
         self.redis: Any = connect(settings, url)  # Its annotations allow text wherever bytes come back.
         self.open_jobs = f"{self.keys.prefix}:jobs:open"
-        self._listening = redis.asyncio.Redis.from_url(
-            url, socket_timeout=None, socket_connect_timeout=settings.redis_timeout_s
-        )
+        self._listening = async_client(url, socket_timeout=None, socket_connect_timeout=settings.redis_timeout_s)
         self._metrics = metrics
         self._name = uuid.uuid4().hex
         self._admit = self.redis.register_script(ADMIT)

@@ -37,7 +37,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import redis
-import redis.asyncio
 import rq
 import structlog
 from redis.backoff import ExponentialBackoff
@@ -48,6 +47,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from app.address import async_client, client
 from app.chunk import QUEUES, Chunk, ItemResult, UnknownVersion, lane_of, lanes_of
 from app.errors import FAULT_CODES, QueueFull, StoreUnavailable
 from app.queue import OnResult, QueueState
@@ -244,11 +244,11 @@ def connect(settings: Settings, url: str, *, patience: float = 1.0, wait_s: floa
     """A client with socket time-outs that tries a lost connection once more, but no silence.
 
     Args:
-        url: redis://, rediss:// (TLS) or unix://.
+        url: see app.address.
         patience: factor to the time-outs, for a process that nobody waits on.
         wait_s: the longest that a command is asked to wait for; a time-out before its end would lose what it took.
     """
-    return redis.Redis.from_url(
+    return client(
         url,
         socket_timeout=settings.redis_timeout_s * patience + wait_s,
         socket_connect_timeout=settings.redis_timeout_s * patience,
@@ -305,7 +305,7 @@ class RqQueue:
         self._settings = settings
         self._keys = Keys(settings.key_prefix)
         self._redis = connect(settings, url)
-        self._reading = redis.asyncio.Redis.from_url(
+        self._reading = async_client(
             url, socket_timeout=settings.redis_timeout_s + 2, socket_connect_timeout=settings.redis_timeout_s
         )
         self._stream = self._keys.replies(uuid.uuid4().hex)

@@ -44,7 +44,8 @@ class Settings(BaseSettings):
     """Accepted keys, separated by commas in the environment; none means no authentication, on loopback only."""
 
     redis_url: SecretStr | None = None
-    """redis://, rediss:// or unix:// address of the store. Unset: `touchstone serve` starts an embedded one."""
+    """Address of the store: redis://, rediss:// (TLS), unix://, or redis+sentinel:// and rediss+sentinel:// with the
+    Sentinels' hosts and the primary's name. Unset: `touchstone serve` starts an embedded one."""
     data_dir: Path = Field(default_factory=_state_folder)
     """Folder of the embedded store and its append-only file."""
     key_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.{}-]{1,64}$")] = "touchstone"
@@ -181,6 +182,10 @@ class Settings(BaseSettings):
             )
         if len(_JUDGES.dump_json(self.judges)) > JUDGES_BYTES_MAX:
             raise ValueError(f"judges: all tables together may have {JUDGES_BYTES_MAX} bytes")
+        if self.redis_url is not None:
+            from app import address  # Here, since commands that need no store should not wait for its client.
+
+            address.check(self.redis_url.get_secret_value())
         return self
 
     @classmethod
