@@ -216,6 +216,34 @@ def test_a_key_under_way_is_409(client: httpx.Client, service: Service) -> None:
     check(read(client, answers[0].json()["id"]), 310)
 
 
+def test_the_same_key_at_once_makes_one_job(service: Service, client: httpx.Client) -> None:
+    """Sixteen clients send the same body under the same key at the same moment: one job, one grading of each item."""
+    body, key = lines(items(300)), {**LINES, "Idempotency-Key": f"herd-{time.time()}"}
+    gate = threading.Barrier(16)
+    answers: list[httpx.Response] = []
+
+    def send() -> None:
+        gate.wait(10)
+        while True:
+            response = httpx.post(service.url + "/v1/jobs", content=body, headers=key, timeout=60)
+            answers.append(response)
+            if response.status_code != 409:
+                return
+            time.sleep(0.1)
+
+    senders = [threading.Thread(target=send) for _ in range(16)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(100)
+    assert {response.status_code for response in answers} <= {202, 409}
+    accepted = [response for response in answers if response.status_code == 202]
+    assert len(accepted) == 16
+    assert len({response.json()["id"] for response in accepted}) == 1
+    assert sum("idempotent-replayed" not in response.headers for response in accepted) == 1
+    check(read(client, accepted[0].json()["id"]), 300)
+
+
 @pytest.mark.parametrize(
     ("content", "status", "words"),
     [

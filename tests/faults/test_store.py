@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -111,6 +112,49 @@ def test_a_store_that_refuses_writes_is_a_503(service: Service) -> None:
         finally:
             store.config_set("maxmemory", 0)
     until_served(service, 20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_is_a_503_and_costs_nothing_that_was_accepted(tmp_path: Path) -> None:
+    """The append-only file cannot grow: refusals, no ending; with room again it goes on by itself, and nothing is lost.
+
+    The store is killed at the end, so that only what is in the file counts.
+    """
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
+    try:
+        with running(disk, math_workers=1, lease_s=3, cache_bytes_max=0, log_level="error") as service:
+            rows = b"".join(
+                httpx.Request("POST", "http://x", json=math_item(f"\\boxed{{{n}}}", str(n))).content + b"\n"
+                for n in range(1000)
+            )
+            lines = {"Content-Type": "application/jsonl"}
+            job = httpx.post(service.url + "/v1/jobs", content=rows, headers=lines, timeout=30).json()["id"]
+            ballast = disk / "ballast"
+            with ballast.open("wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 65536)
+            until = time.monotonic() + 40
+            while attempt(service)[0] != 503:  # Until the store has noticed; what fits is still served.
+                assert time.monotonic() < until, service.log[-3000:]
+            for _ in range(3):
+                status, seconds, response = attempt(service)
+                assert (status, response.headers["content-type"]) == (503, "application/problem+json")
+                assert seconds < 2.5
+            assert httpx.get(service.url + "/livez", timeout=5).status_code == 200
+            workers = service.workers("math")
+            ballast.unlink()
+            until_served(service, 30)
+            assert service.workers("math") == workers
+            view = httpx.get(f"{service.url}/v1/jobs/{job}", params={"wait_s": 50}, timeout=60).json()
+            assert view["counts"] == {"total": 1000, "done": 1000, "graded": 1000, "invalid": 0, "error": 0}
+            os.kill(store_of(service), signal.SIGKILL)
+            until_served(service, 30)
+            again = httpx.get(f"{service.url}/v1/jobs/{job}/results", timeout=30).text.splitlines()
+            assert len(again) == 1000
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_requests_under_way_survive_a_short_absence(service: Service) -> None:
