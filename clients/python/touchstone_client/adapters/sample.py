@@ -7,8 +7,8 @@ loop none of an older one's.
 import asyncio
 import os
 import threading
-import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from touchstone_client.adapters.recipe import Recipe
@@ -22,9 +22,18 @@ from touchstone_client.tasks import task_of, text_of
 
 _lock = threading.Lock()
 _blocking: dict[tuple[int, Settings], Client] = {}
-_awaited: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, AsyncClient]]" = (
-    weakref.WeakKeyDictionary()
-)
+_awaited: "dict[asyncio.AbstractEventLoop, dict[Settings, Here]]" = {}
+
+SAMPLES_AT_ONCE = 256
+"""Samples of one event loop under way; the others of a burst wait here, where they cost no connection."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """What one event loop has for one service."""
+
+    client: AsyncClient
+    gate: asyncio.Semaphore
 
 
 def item_of(completion: Any, label: Any, prompt: Any = None) -> Item:
@@ -47,12 +56,23 @@ def grade(recipe: Recipe, item: Item) -> Result:
     return client.grade([item], **recipe.options, on_refused="invalid").results[0]
 
 
-def client_here(settings: Settings) -> AsyncClient:
-    """The running event loop's client."""
-    clients = _awaited.setdefault(asyncio.get_running_loop(), {})
-    if settings not in clients:
-        clients[settings] = AsyncClient(settings=settings)
-    return clients[settings]
+def here(settings: Settings) -> Here:
+    """The running event loop's client; those of loops that were closed are forgotten."""
+    with _lock:
+        for closed in [loop for loop in _awaited if loop.is_closed()]:
+            del _awaited[closed]
+        found = _awaited.setdefault(asyncio.get_running_loop(), {})
+        if settings not in found:
+            found[settings] = Here(AsyncClient(settings=settings), asyncio.Semaphore(SAMPLES_AT_ONCE))
+        return found[settings]
+
+
+async def leave() -> None:
+    """Close the running event loop's connections: for a program that goes on after its loop has ended."""
+    with _lock:
+        found = _awaited.pop(asyncio.get_running_loop(), {})
+    for place in found.values():
+        await place.client.close()
 
 
 async def grade_awaited(recipe: Recipe, item: Item) -> Result:
@@ -60,7 +80,9 @@ async def grade_awaited(recipe: Recipe, item: Item) -> Result:
 
     Raises: Refused, Unavailable, BadAnswer.
     """
-    graded = await client_here(recipe.settings).grade([item], **recipe.options, on_refused="invalid")
+    place = here(recipe.settings)
+    async with place.gate:
+        graded = await place.client.grade([item], **recipe.options, on_refused="invalid")
     return graded.results[0]
 
 

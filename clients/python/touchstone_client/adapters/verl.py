@@ -17,7 +17,7 @@ verl's own `{"inputs", "outputs", "fn_name"}`.
 from typing import Any
 
 from touchstone_client.adapters.recipe import Recipe, recipe_of
-from touchstone_client.adapters.sample import client_here, flags, grade_awaited, item_of, scores
+from touchstone_client.adapters.sample import flags, grade_awaited, here, item_of, scores
 
 _names: dict[Recipe, list[str]] = {}
 
@@ -62,5 +62,5 @@ async def compute_score(
 async def _components(recipe: Recipe, seen: list[str] | None) -> list[str]:
     """The recipe's components; asked for only where no sample has shown them yet."""
     if recipe not in _names:
-        _names[recipe] = recipe.names or seen or await client_here(recipe.settings).components(recipe.profile)
+        _names[recipe] = recipe.names or seen or await here(recipe.settings).client.components(recipe.profile)
     return _names[recipe]
