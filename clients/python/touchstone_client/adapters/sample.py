@@ -5,6 +5,7 @@ loop none of an older one's.
 """
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Mapping
@@ -34,6 +35,13 @@ class Here:
 
     client: AsyncClient
     gate: asyncio.Semaphore
+
+
+@atexit.register
+def _close() -> None:
+    for (process, _), client in _blocking.items():
+        if process == os.getpid():
+            client.close()
 
 
 def item_of(completion: Any, label: Any, prompt: Any = None) -> Item:
