@@ -9,6 +9,7 @@
 #   make e2e            both images, docker-compose up, tests/e2e, down
 #   make storm          random kills under load, then the history is checked
 #   make audit          outsiders' tools that look for cheatable rewards, against a running service
+#   make interop        trainers' own code against a running service; INTEROP_ARGS="--only trl" runs a part
 #   make docs           the pages of docs/ that list what the code declares
 #   make bench          every script in benchmarks/, one after the other
 #   make clean          what the targets above left behind, but for .venv and the images
@@ -34,7 +35,7 @@ BASE_IMAGE ?= debian:bookworm-slim
 IMAGE ?= touchstone:latest
 SANDBOX_IMAGE ?= touchstone-sandbox:latest
 
-.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm audit docs clean
+.PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm audit interop docs clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -91,6 +92,10 @@ storm: setup-dev
 # Tools that audit graders, in a throw-away environment, against a running service.
 audit: setup
 	$(BIN)/python audit/run.py
+
+# Trainers' own code, in throw-away environments, against a running service (docs/trainers.md).
+interop: setup-dev
+	$(BIN)/python interop/run.py $(INTEROP_ARGS)
 
 # The pages of docs/ that list what the code declares.
 docs: setup
