@@ -144,13 +144,9 @@ async def _grade(
     request: Request, rooms: Services, rows: Sequence[Row], how: How, explain: bool
 ) -> list[dict[str, Any]]:
     recipe = recipe_named(how.profile, rooms.settings)
-    # Refused as a whole where nobody counts tokens: else the short completions, of which it can be told without, would
-    # be graded and the long ones not.
-    if recipe.counted and any(row.tokens is None for row in rows):
-        raise _refuse("profile", "counts tokens, and this caller does not say how many there are")
 
     def read() -> list[Item | TaskInvalid]:
-        return [_item(row, how, rooms, recipe) for row in rows]
+        return [_item(row, how, rooms) for row in rows]
 
     items = read() if sum(len(row.completion) for row in rows) < _LARGE else await asyncio.to_thread(read)
     good = [item for item in items if isinstance(item, Item)]
@@ -181,14 +177,15 @@ async def _grade(
 _LARGE = 1024 * 1024
 
 
-def _item(row: Row, how: How, rooms: Services, recipe: Recipe) -> Item | TaskInvalid:
-    """A row as an item; a completion over the limit answers nothing, a label over the limit cannot be used."""
+def _item(row: Row, how: How, rooms: Services) -> Item | TaskInvalid:
+    """A row as an item; a completion over the limit answers nothing, a label over the limit cannot be used.
+
+    Raises: Unprocessable when the profile looks at what this caller does not send.
+    """
     try:
         if isinstance(row.label, TaskInvalid):
             raise row.label
         task = row.label if isinstance(row.label, Task) else task_of(row.label, how.reading)
-        if task is None and recipe.judges:
-            raise TaskInvalid("no_label", "the profile needs something to judge by, and the row has no label")
         if not isinstance(row.label, Task) and _size(row.label) > rooms.settings.task_bytes_max:
             raise TaskInvalid("too_large", f"the label is over {rooms.settings.task_bytes_max} bytes")
     except TaskInvalid as invalid:
@@ -198,11 +195,28 @@ def _item(row: Row, how: How, rooms: Services, recipe: Recipe) -> Item | TaskInv
     if len(text) * 4 > limit and len(text.encode()) > limit:
         text = ""
     item = Item(completion=text, prompt=row.prompt, task=task, completion_tokens=row.tokens, truncated=row.truncated)
+    recipe = recipe_named(how.profile, rooms.settings, kind_of(item))
+    _check_sent(row, recipe)
+    if item.task is None and recipe.judges:
+        return TaskInvalid("no_label", "the profile needs something to judge by, and the row has no label")
     try:
-        check_item(item, recipe_named(how.profile, rooms.settings, kind_of(item)), "row", whole=True)
+        check_item(item, recipe, "row", whole=True)
     except Unprocessable as unfit:
         return TaskInvalid("unfit", unfit.errors[0]["message"])
     return item
+
+
+def _check_sent(row: Row, recipe: Recipe) -> None:
+    """Refuse a profile as a whole for what its caller never sends.
+
+    Where nobody counts tokens the short completions, of which it can be told without, would be graded and the long ones
+    not; where completions come one by one, each would be its prompt's only one.
+    Raises: Unprocessable.
+    """
+    if recipe.counted and row.tokens is None:
+        raise _refuse("profile", "counts tokens, and this caller does not say how many there are")
+    if recipe.relative:
+        raise _refuse("profile", "compares the completions of a prompt, and this caller sends them one by one")
 
 
 def _size(label: Any) -> int:
@@ -222,9 +236,10 @@ def number_of(result: dict[str, Any], how: How) -> float:
 
 def flags_of(result: dict[str, Any]) -> dict[str, float]:
     """Numbers under the same names for every row of a profile: each component's score (0 where it has none), and
-    `invalid` and `error`, 1 where the row was not graded."""
+    `error`, 1 where we failed, and `invalid`, 1 where the row has no reward for any other reason."""
     scores = {name: float(entry["score"] or 0.0) for name, entry in result["components"].items()}
-    return scores | {name: float(result["status"] == name) for name in ("invalid", "error")}
+    error = result["status"] == "error"
+    return scores | {"invalid": float(result["reward"] is None and not error), "error": float(error)}
 
 
 def refuse_if_lost(results: Sequence[dict[str, Any]]) -> None:

@@ -249,3 +249,49 @@ def test_a_label_of_another_kind_than_the_profiles_costs_its_row(client: TestCli
     """A maths task where a preference is wanted."""
     answer = rewards(client, openrlhf((RIGHT, '{"kind": "math", "answer": "1"}'), (RIGHT, None)), "r1-general")
     assert answer["extra_logs"]["invalid"] == [1.0, 1.0]
+
+
+def test_llamafactory_gets_a_score_for_each_sequence(start_app: StartApp) -> None:
+    """By an operator's recipe that needs no reference; without its prompt a sequence is cut at the last question."""
+    client = start_app(profiles={"shape": {"components": [{"name": "format"}]}})
+    body = {"model": "model", "messages": [PROMPT + RIGHT + END, PROMPT + "no tags" + END, RIGHT]}
+    answer = client.post("/compat/llamafactory/shape", json=body).json()
+    assert set(answer) == {"id", "object", "model", "scores"}
+    assert (answer["object"], answer["model"], answer["scores"]) == ("score.evaluation", "model", [1.0, 0.0, 1.0])
+    assert client.post("/compat/llamafactory/shape", json=body | {"messages": []}).json()["scores"] == []
+
+
+def test_a_profile_that_compares_completions_is_refused_to_callers_that_send_them_singly(start_app: StartApp) -> None:
+    """Each would be its prompt's only one, and the comparison always the same number."""
+    client = start_app(
+        profiles={
+            "short": {"components": [{"name": "accuracy"}, {"name": "kimi_length", "params": {"unit": "characters"}}]}
+        }
+    )
+    response = client.post("/compat/openrlhf/short", json=openrlhf((RIGHT, "3/4")))
+    assert response.status_code == 422
+    assert "one by one" in response.json()["errors"][0]["message"]
+
+
+def test_kinds_of_a_recipe_go_by_the_labels(start_app: StartApp) -> None:
+    """One profile for mixed data; the names of the logs are all kinds' on every row."""
+    recipe = {
+        "components": [{"name": "accuracy"}],
+        "kinds": {"choice": [{"name": "accuracy", "weight": 3}, {"name": "format"}]},
+    }
+    client = start_app(profiles={"mixed": recipe})
+    choice = json.dumps({"kind": "choice", "answer": "B"})
+    answer = rewards(client, openrlhf(("\\boxed{5}", "5"), ("The answer is B.", choice)), "mixed")
+    assert answer["rewards"] == [1.0, 3.0]
+    assert set(answer["extra_logs"]) == {"accuracy", "format", "invalid", "error"}
+
+
+def test_a_graded_row_without_a_reward_is_flagged(start_app: StartApp) -> None:
+    """A recipe may give an undecided or truncated completion nothing; the fallback that stands for it is marked."""
+    client = start_app(profiles={"whole": {"components": [{"name": "accuracy"}], "truncated": "null"}})
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "\\boxed{5}"}]}
+    body = {"responses_create_params": {"input": "q"}, "expected_answer": "5"}
+    cut = body | {"response": {"status": "incomplete", "output": [message]}}
+    answer = client.post("/verify?profile=whole&fallback=0.25", json=cut).json()
+    assert (answer["reward"], answer["mask_sample"], answer["failure_kind"]) == (0.25, True, "touchstone:no_score")
+    assert (answer["invalid"], answer["error"]) == (1.0, 0.0)
