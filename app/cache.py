@@ -61,7 +61,7 @@ class VerdictCache:
     def get(self, key: bytes) -> ItemResult | None:
         """The result kept for a key, with nothing waited and nothing graded."""
         entry = self._results.get(key)
-        return None if entry is None else replace(entry[1], queue_s=0.0, grade_s=0.0, cached=True)
+        return None if entry is None else entry[1]
 
     def put(self, key: bytes, result: ItemResult) -> None:
         """Keep a result, if it would come out the same again."""
@@ -69,7 +69,7 @@ class VerdictCache:
             return
         size = 512 + _size([result.verdict, result.votes])
         if size <= self._bytes_max:
-            self._results[key] = (size, result)
+            self._results[key] = (size, replace(result, queue_s=0.0, grade_s=0.0, cached=True))
 
 
 def _size(value: Any) -> int:
