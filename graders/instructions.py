@@ -85,7 +85,7 @@ def _letter(value: Any) -> str:
 
 
 def _language(value: Any) -> str:
-    if value not in LANGUAGES:
+    if not isinstance(value, str) or value not in LANGUAGES:
         raise _Unusable("a language code that can be told, such as en or zh-cn")
     return str(value)
 

@@ -1,7 +1,7 @@
 """The language of a text, told as IFEval tells it: by langdetect, with a fixed seed and within bounds.
 
 Beside graders.shaping.language, which measures shares of many languages by script and with a faster detector: here the
-one label of the detector that a published measure is defined by is what counts. Its tables take some 80 MB, loaded from
+one label of the detector that a published measure is defined by is what counts. Its tables take some 55 MB, loaded from
 the package at the first question and never from anywhere else.
 
 Not covered: short texts and capitals, which it guesses at.

@@ -31,6 +31,7 @@ from graders.verdict import JsonValue, Outcome, Reason, Verdict
 
 REFERENCE_CHARS_MAX = 64 * 1024
 EXPLAIN_CHARS_MAX = 2048
+CACHED_CHARS_MAX = 4096
 PATTERN_BYTES_MAX = 8 * 2**20
 """What RE2 may use for one pattern."""
 
@@ -45,7 +46,11 @@ separators, make the answer a list to choose from."""
 # --- words -----------------------------------------------------------------------------------------------------------
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_KEPT = re.compile(r"(?<=[0-9])[./:](?=[0-9])|(?<![^\s(])[-−](?=[.]?[0-9])|(?<=[^\W_])[+#]++(?![^\W_])")
+_KEPT = re.compile(
+    # The sign first, which the search looks for, and then what stands around it.
+    r"[./:+#\-−](?:(?<=[0-9][./:])(?=[0-9])|(?<=[-−])(?<![^\s(].)(?=[.]?[0-9])|(?<=[^\W_][+#])[+#]*+(?![^\W_]))",
+    re.DOTALL,
+)
 """Punctuation that makes another number or name of what it stands in: 3.5, 1/2, 10:30, -5, C++, C#."""
 _ASCII_SYMBOLS = frozenset("$+<=>^`|~")
 _UNSPACED = re.compile(
@@ -63,6 +68,10 @@ def normalized(text: str) -> str:
 
     Source: normalize_answer of the SQuAD 1.1 evaluation script (Rajpurkar et al., 2016).
     """
+    return _kept(text) if len(text) <= CACHED_CHARS_MAX else _normal(text)
+
+
+def _normal(text: str) -> str:
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     kept: list[str] = []
     end = 0
@@ -72,6 +81,10 @@ def normalized(text: str) -> str:
     kept.append(_unpunctuated(text[end:]))
     bare = "".join(kept)
     return " ".join(_ARTICLES.sub(" ", bare).split()) or " ".join(bare.split())
+
+
+# A group's completions share their reference, which is looked at several times for each.
+_kept = lru_cache(maxsize=1024)(_normal)
 
 
 def _unpunctuated(text: str) -> str:

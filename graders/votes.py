@@ -15,6 +15,7 @@ Not covered: which class wins (app.select), and weights of votes.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ from graders.task import MathTask
 from graders.verdict import JsonValue, Outcome
 from graders.work import VoteTask
 
-COMPARISONS_MAX = 20_000
-"""Pairs of answers that are compared; 64 completions have 2,016."""
+COMPARISONS_MAX = 50_000
+"""Pairs of answers that are compared; 256 completions with as many answers have 32,640."""
 SECONDS_MAX = 10.0
 """A backstop well below what a worker may take for an item."""
 ANSWER_CHARS_MAX = 2048
@@ -50,12 +51,16 @@ class Tally:
     complete: bool = True
 
 
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
 @dataclass(slots=True)
 class _Class:
     """Equal answers under way."""
 
     answer: str
     completion: str
+    integer: int | None = None
     members: list[int] = field(default_factory=list)
 
 
@@ -85,7 +90,13 @@ class Counter:
             if answer is None:
                 continue
             found = known.get(tight(answer))
+            integer = int(answer) if _INTEGER.fullmatch(answer) else None
             for other in classes if found is None else ():
+                if integer is not None and other.integer is not None:
+                    if integer == other.integer:
+                        found = other
+                        break
+                    continue  # Two plain integers, which most answers are: nothing else can be meant.
                 if left <= 0 or time.monotonic() >= until:
                     complete = False
                     break
@@ -96,7 +107,7 @@ class Counter:
                     break
                 complete = complete and equal is not None
             if found is None:
-                found = _Class(answer, completion)
+                found = _Class(answer, completion, integer)
                 classes.append(found)
             found.members.append(index)
             known[tight(answer)] = found

@@ -41,3 +41,25 @@ def test_broken_and_weak_tasks_are_named(tmp_path: Path) -> None:
     assert "line 5: broken" in words
     assert "line 6: broken: not a task" in words
     assert "2 fit, 1 weak, 3 broken" in words
+
+
+def test_tasks_of_other_kinds_are_read_without_a_completion(tmp_path: Path) -> None:
+    """What would be `invalid` in training is broken here: an empty reference, a bad pattern, schema or argument."""
+    rows: list[dict[str, object]] = [
+        {"kind": "text", "answer": "Paris"},
+        {"kind": "text", "answer": "(?=x)", "match": "regex"},
+        {"kind": "json", "schema": {"type": "object"}},
+        {"kind": "json", "schema": {"type": "thing"}},
+        {"kind": "json"},
+        {"kind": "instructions", "instruction_ids": ["punctuation:no_comma"]},
+        {"kind": "instructions", "instruction_ids": ["length_constraints:number_words"], "kwargs": [{"num_words": 3}]},
+    ]
+    source = tmp_path / "tasks.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    environment = {**os.environ, "TOUCHSTONE_DATA_DIR": str(tmp_path), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "app", "check", str(source)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert [word for word in range(1, 8) if f"line {word}: broken" in done.stdout] == [2, 4, 5, 7]
+    assert "kwargs.0.relation: must be given" in done.stdout
+    assert "3 fit, 0 weak, 4 broken" in done.stdout

@@ -125,6 +125,8 @@ INVALID = [
     (("keywords:existence",), ({"keywords": ["a", " "]},), "kwargs.0.keywords"),
     (("keywords:existence",), ({"keywords": "word"},), "kwargs.0.keywords"),
     (("language:response_language",), ({"language": "xx"},), "kwargs.0.language"),
+    (("language:response_language",), ({"language": ["en"]},), "kwargs.0.language"),
+    (("length_constraints:number_words",), ({"num_words": 3, "relation": {}},), "kwargs.0.relation"),
     (
         ("keywords:letter_frequency",),
         ({"letter": "ab", "let_frequency": 1, "let_relation": "at least"},),

@@ -1,6 +1,7 @@
 """Classes of equal answers: what is one answer, who abstains, and what happens at the bounds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -126,3 +127,30 @@ def test_many_completions_are_counted_in_a_moment(counter: Counter) -> None:
     assert len(tally.classes) == 100
     assert tally.complete
     assert tally.classes[0] == (0, 100, 200)
+
+
+def test_labelled_pairs_are_never_merged_falsely(
+    counter: Counter, shared_rows: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    """Of pairs that people or constructions call different none votes together; of the equal ones nearly all do.
+
+    The rest are references that only a grader's light makes equal: a whole solution, a rounded figure, a sentence.
+    """
+    together = {True: 0, False: 0}
+    total = {True: 0, False: 0}
+    for name in ("math_pairs.jsonl", "math_generated_pairs.jsonl", "math_hard_pairs.jsonl"):
+        for row in shared_rows(name):
+            equal = bool(row["expected"] if "expected" in row else row["label"])
+            said = row["pred"] if row.get("form", "bare") != "bare" else f"\\boxed{{{row['pred']}}}"
+            tally = counter.count(VoteTask(completions=(f"\\boxed{{{row['gold']}}}", said)))
+            together[equal] += tally.classes == ((0, 1),)
+            total[equal] += 1
+    assert together[False] == 0, total
+    assert together[True] > 0.9 * total[True], (together, total)
+
+
+def test_every_reference_votes_for_itself(counter: Counter, shared_rows: Callable[[str], list[dict[str, Any]]]) -> None:
+    """1,500 answers of MATH: none is unreadable as what others are compared with."""
+    for row in shared_rows("math_golds.jsonl"):
+        tally = counter.count(VoteTask(completions=(f"So it is \\boxed{{{row['gold']}}}.",) * 2))
+        assert tally.classes == ((0, 1),), row["gold"]
