@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     """Memory that such a caller may ask for; a jail has no more than 4 GiB to give."""
     compat_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     """Seconds that a request in another service's format is held while the queue is full, since most of its callers
-    take no notice of Retry-After; then it is 503."""
+    take no notice of Retry-After; then it is 503. One whose caller never tries again is held to its deadline."""
     compat_waiting_max: Annotated[int, Field(ge=0)] = 1000
     """Such requests held at once; one more is 503 at once."""
 

@@ -50,7 +50,7 @@ async def evaluate(request: Request) -> Response:
     last = next((i for i, turn in reversed(list(enumerate(asked.messages))) if turn.get("role") == "assistant"), None)
     completion = "" if last is None else content_text(asked.messages[last].get("content"))
     row = Row(completion, prompt_text(asked.messages[:last]), _label(asked))
-    (result,) = await grade_rows(request, [row], how)
+    (result,) = await grade_rows(request, [row], how, once=True)
     valid = result["status"] == "graded" and result["reward"] is not None
     why = _why(result)
     return answer(

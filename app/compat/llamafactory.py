@@ -49,7 +49,7 @@ async def scores(request: Request, profile: str) -> Response:
         asked = await read_model(request, Evaluation)
     except Misfit as misfit:
         return refusal(misfit)
-    results = await grade_rows(request, [Row(answer_of(text)) for text in asked.messages], how)
+    results = await grade_rows(request, [Row(answer_of(text)) for text in asked.messages], how, once=True)
     refuse_if_lost(results)
     if results and all(result["status"] == "invalid" for result in results):  # It has no other way to notice.
         raise Unprocessable(f"nothing could be judged: {results[0]['invalid']['message']}")

@@ -121,8 +121,14 @@ def _refuse(path: str, message: str) -> Unprocessable:
     return Unprocessable("a parameter of the address does not fit", errors=[{"path": path, "message": message}])
 
 
-async def grade_rows(request: Request, rows: Sequence[Row], how: How, *, explain: bool = False) -> list[dict[str, Any]]:
+async def grade_rows(
+    request: Request, rows: Sequence[Row], how: How, *, explain: bool = False, once: bool = False
+) -> list[dict[str, Any]]:
     """Grade rows and wait for room where there is none.
+
+    Args:
+        explain: as in /v1/grade.
+        once: the caller never tries again, so it is held to its deadline.
 
     Returns: one result a row, in order, in the shape of /v1/grade; names of components are the same on every row.
     Raises: TooLarge for too many rows; QueueFull, StoreUnavailable; ClientDisconnect when the caller left.
@@ -132,7 +138,7 @@ async def grade_rows(request: Request, rows: Sequence[Row], how: How, *, explain
         raise TooLarge(f"more than {rooms.settings.items_max} rows")
     work = partial(_grade, request, rooms, rows, how, explain)
     left_s = how.deadline_s - (time.monotonic() - request.state.arrived)
-    wait_s = min(rooms.settings.compat_wait_s, left_s)
+    wait_s = left_s if once else min(rooms.settings.compat_wait_s, left_s)
     results = await while_connected(request, rooms.patience.of(work, wait_s))
     statuses = [result["status"] for result in results]
     counts = {status: statuses.count(status) for status in ("graded", "invalid", "error")}

@@ -54,8 +54,8 @@ async def _send(
     _check_sizes(source, values, rooms.settings)
     until = request.state.arrived + deadline_s
     work = partial(_once, rooms, values, source, until, explain)
-    wait_s = min(until - time.monotonic(), rooms.settings.compat_wait_s)
-    results = await while_connected(request, rooms.patience.of(work, wait_s))
+    # Held to the deadline: of these callers some never try again, and the others wait so long in any case.
+    results = await while_connected(request, rooms.patience.of(work, until - time.monotonic()))
     _log.info(
         "ran", route=request.scope["route"].path, programs=len(tasks), error=sum(r.fault is not None for r in results)
     )

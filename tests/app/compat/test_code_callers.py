@@ -3,6 +3,8 @@
 import base64
 import json
 import pickle
+import threading
+import time
 import zlib
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sandbox.errors import SandboxFault
-from sandbox.fake_runner import FakeRunner
+from sandbox.fake_runner import FakeRunner, exited
 from sandbox.limits import Limits
 from sandbox.run import Ended, Program, Run, RunOutcome
 from tests.app.compat.conftest import StartOver
@@ -314,3 +316,40 @@ def test_eval_protocol_bodies_and_faults(start_over: StartOver) -> None:
         assert client.post("/evaluate", json=body).status_code == 422
     label = {"inputs": ["1"], "outputs": ["1"]}
     assert evaluate(client, "```python\nprint(1)\n```", label)["is_score_valid"] is False
+
+
+def test_callers_that_never_try_again_are_held_to_their_deadline(start_over: StartOver) -> None:
+    """However short the usual wait is: a refusal would be a reward of 0, or the end of a run."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def play(_program: Program, _run: Run, _limits: Limits) -> RunOutcome:
+        begun.set()
+        assert go_on.wait(30)
+        return exited(b"2")
+
+    client = start_over(FakeRunner(play), queue_items_max=1, compat_wait_s=0)
+    tests = [{"input": "1\n", "output": "2\n"}]
+    answers: list[Any] = []
+
+    def post(path: str, body: dict[str, Any]) -> None:
+        answers.append(client.post(path, json=body))
+
+    label = {"inputs": ["2"], "outputs": ["2"]}
+    message = {"role": "assistant", "content": "```python\nprint(2)\n```"}
+    calls = [
+        ("/test_program_stdio", {"program": "print(1)", "tests": tests}),
+        ("/test_program_stdio", {"program": "print(2)", "tests": tests}),
+        ("/evaluate", {"messages": [message], "ground_truth": label}),
+    ]
+    threads = [threading.Thread(target=post, args=call) for call in calls]
+    threads[0].start()
+    assert begun.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.3)
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    impatient = {"query": ["a", "b"], "labels": ["1", "2"]}
+    assert client.post("/compat/openrlhf/accuracy", json=impatient).status_code == 503
