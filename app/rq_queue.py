@@ -316,6 +316,8 @@ class RqQueue:
         self._put = self._redis.register_script(_PUT)
         self._state = self._redis.register_script(_STATE)
         self._senders = ThreadPoolExecutor(4, thread_name_prefix="send")
+        # Apart, so that a store that hangs is noticed while every sender waits for it.
+        self._askers = ThreadPoolExecutor(2, thread_name_prefix="ask")
         self._stopping = threading.Event()
         self._rq = {lane: rq_queue(self._keys, lane, self._redis) for queue in QUEUES for lane in lanes_of(queue)}
         self._clock_ahead_ms, self._clock_good_until = 0, -math.inf
@@ -336,6 +338,7 @@ class RqQueue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._reaper.join, 5)
         self._senders.shutdown(wait=False, cancel_futures=True)
+        self._askers.shutdown(wait=False, cancel_futures=True)
         with contextlib.suppress(RedisError):
             await asyncio.to_thread(self._redis.delete, self._stream)
         await self._reading.aclose()
@@ -384,7 +387,7 @@ class RqQueue:
         """See JobQueue. Asked of the store only now and then: between, this host's monotonic clock goes as fast."""
         if time.monotonic() > self._clock_good_until:
             try:
-                self._set_clock(*await self._in_thread(self._redis.time))
+                self._set_clock(*await self._asked(self._redis.time))
             except RedisError as error:
                 raise _unavailable(error) from error
         return self._clock_now_ms()
@@ -395,7 +398,7 @@ class RqQueue:
     async def check(self) -> None:
         """See JobQueue."""
         try:
-            await self._in_thread(self._redis.ping)
+            await self._asked(self._redis.ping)
         except RedisError as error:
             raise _unavailable(error) from error
 
@@ -405,6 +408,9 @@ class RqQueue:
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._senders, function, *args)
+
+    async def _asked(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._askers, function, *args)
 
     # Up.
 
@@ -452,7 +458,7 @@ class RqQueue:
     async def state(self) -> dict[str, QueueState]:
         """See JobQueue."""
         try:
-            rows = await self._in_thread(self._read_state)
+            rows = await self._asked(self._read_state)
         except RedisError as error:
             raise _unavailable(error) from error
         states = {}
