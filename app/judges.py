@@ -47,6 +47,9 @@ _log = structlog.get_logger()
 REPLY_BYTES_MAX = 8 * 1024 * 1024
 """Size of a reply; a longer one is not read to its end."""
 
+CLIENT_PLACES = 4
+"""Connections of one client: a pool looks at all its connections for each of them, at every request."""
+
 CALL_RESULTS = ("ok", "timeout", "connection", "status", "unreadable", "refused", "given_up")
 """The closed list of what became of a request; the label of touchstone_judge_requests_total."""
 
@@ -86,9 +89,8 @@ class _Seat:
 
     name: str
     settings: JudgeSettings
-    client: httpx.AsyncClient
     breaker: Breaker
-    places: asyncio.Semaphore
+    places: "asyncio.LifoQueue[httpx.AsyncClient]"  # As many as requests may be under way; the last used is warm.
 
 
 class Panel:
@@ -109,18 +111,25 @@ class Panel:
     async def __aenter__(self) -> Self:
         for name, judge in self._judges.items():
             key = self._keys[name]
-            client = httpx.AsyncClient(
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"}
-                | ({"Authorization": f"Bearer {key}"} if key else {}),
-                timeout=None,  # noqa: S113  asyncio.timeout bounds each request as a whole, slow drips included.
-                limits=httpx.Limits(max_connections=judge.concurrency, max_keepalive_connections=judge.concurrency),
-                follow_redirects=False,
-                trust_env=False,
-                verify=self._trust[name],
-            )
-            await self._exits.enter_async_context(client)
+            headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+            if key:
+                headers["Authorization"] = f"Bearer {key}"
+            places: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+            for first in range(0, judge.concurrency, CLIENT_PLACES):
+                count = min(CLIENT_PLACES, judge.concurrency - first)
+                client = httpx.AsyncClient(
+                    headers=headers,
+                    timeout=None,  # noqa: S113  asyncio.timeout bounds each request as a whole, slow drips included.
+                    limits=httpx.Limits(max_connections=count, max_keepalive_connections=count),
+                    follow_redirects=False,
+                    trust_env=False,
+                    verify=self._trust[name],
+                )
+                await self._exits.enter_async_context(client)
+                for _ in range(count):
+                    places.put_nowait(client)
             breaker = Breaker(judge.breaker_failures, judge.breaker_open_s, time.monotonic)
-            self._seats[name] = _Seat(name, judge, client, breaker, asyncio.Semaphore(judge.concurrency))
+            self._seats[name] = _Seat(name, judge, breaker, places)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -179,18 +188,21 @@ class Panel:
     ) -> tuple[float, str | None]:
         while True:
             # The breaker is asked by who has a place: it may have opened while others were waited for.
-            async with seat.places:
+            client = await seat.places.get()
+            try:
                 try:
                     wait = seat.breaker.ask()
                 except Refused:
                     record.calls.append(("refused", 0.0))
                     raise JudgeFault("the judge keeps failing and is left alone for a while") from None
                 if wait is None:
-                    return await self._call(seat, exchange, call, record)
+                    return await self._call(seat, client, exchange, call, record)
+            finally:
+                seat.places.put_nowait(client)
             await asyncio.sleep(wait.seconds)
 
     async def _call(
-        self, seat: _Seat, exchange: Exchange, call: dialects.Call, record: Record
+        self, seat: _Seat, client: httpx.AsyncClient, exchange: Exchange, call: dialects.Call, record: Record
     ) -> tuple[float, str | None]:
         """One request and its reply. Tells the breaker and the record what became of it, whatever it is."""
         judge, breaker = seat.settings, seat.breaker
@@ -199,7 +211,7 @@ class Panel:
         started, result, tell = time.perf_counter(), "given_up", breaker.given_up
         try:
             async with asyncio.timeout(judge.timeout_s):
-                reply = await _post(seat, body)
+                reply = await _post(client, judge.url, body)
             result, tell = "unreadable", breaker.succeeded  # It answered in full; what it said is another matter.
             number, said = dialects.read(judge, call, reply, code), dialects.said(judge, reply)
             result = "ok"
@@ -245,12 +257,12 @@ class _Status(Exception):
         self.retry_after = retry_after
 
 
-async def _post(seat: _Seat, body: Mapping[str, Any]) -> Any:
+async def _post(client: httpx.AsyncClient, url: str, body: Mapping[str, Any]) -> Any:
     """The reply's JSON.
 
     Raises: _Status, BadJson, httpx.HTTPError.
     """
-    async with seat.client.stream("POST", seat.settings.url, json=body) as response:
+    async with client.stream("POST", url, json=body) as response:
         if response.status_code != 200:
             raise _Status(response.status_code, response.headers.get("retry-after"))
         parts, size = [], 0
@@ -307,13 +319,13 @@ def _key(name: str, judge: JudgeSettings) -> str | None:
     return key
 
 
-def _trust(name: str, judge: JudgeSettings) -> ssl.SSLContext | bool:
+def _trust(name: str, judge: JudgeSettings) -> ssl.SSLContext:
     """Whose certificates a judge's server may show.
 
     Raises: ValueError if its `ca_file` cannot be read.
     """
     if judge.ca_file is None:
-        return True
+        return httpx.create_ssl_context(trust_env=False)
     try:
         return ssl.create_default_context(cafile=judge.ca_file)
     except OSError as error:  # ssl.SSLError is one.

@@ -8,6 +8,7 @@ in. tests/contract/test_judge_server.py holds its replies to the shapes recorded
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 Think = Callable[[str], float]
@@ -90,10 +92,13 @@ def honest(system: str, user: str) -> str:
 class JudgeServer:
     """A running server. A context manager.
 
-    Args: port: to listen on; 0 takes a free one.
+    Args:
+        port: to listen on; 0 takes a free one.
+        certificate: a PEM file with a key and its certificate, for https.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: Path | None = None) -> None:
+        self._certificate = certificate
         self.think: Think = good_or_bad
         self.reply: Reply = honest
         self.script: deque[Fault | None] = deque()
@@ -127,6 +132,10 @@ class JudgeServer:
                     super().handle_error(request, client_address)
 
         self._server = Server(("127.0.0.1", self._port), Handler)
+        if self._certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -140,7 +149,7 @@ class JudgeServer:
 
     def url(self, path: str) -> str:
         """The address of a path below this server."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self._certificate else ''}://127.0.0.1:{self.port}{path}"
 
     def next_fault(self) -> Fault | None:
         """What becomes of the request at hand."""

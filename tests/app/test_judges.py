@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -455,3 +457,39 @@ def test_proxies_of_the_environment_are_not_used(server: JudgeServer, with_varia
     with_variable("HTTP_PROXY", "http://127.0.0.1:9")
     with_variable("ALL_PROXY", "http://127.0.0.1:9")
     assert ask(judge_of(server)).score > 0.9
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_whichever_of_a_judgements_requests_fails_there_is_no_number(server: JudgeServer, nth: int) -> None:
+    """Two votes in both orders: three answers out of four are not a judgement."""
+    server.script += [None] * nth + [Fault("status", 404)]
+    record = Record()
+    with pytest.raises(JudgeFault, match="404"):
+        ask(judge_of(server, "chat-pairwise", votes=2, concurrency=1), record=record)
+    assert [result for result, _ in record.calls].count("status") == 1
+
+
+def test_a_judge_behind_a_certificate_authority_of_ones_own(tmp_path: Path) -> None:
+    """Trusted where the table names it; unknown otherwise, and then nothing is sent."""
+    pem = tmp_path / "judge.pem"
+    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    openssl += [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        str(tmp_path / "key"),
+        "-out",
+        str(tmp_path / "crt"),
+    ]
+    try:
+        subprocess.run(openssl, check=True, capture_output=True, timeout=60)
+    except FileNotFoundError:
+        pytest.skip("no openssl")
+    pem.write_text((tmp_path / "key").read_text() + (tmp_path / "crt").read_text())
+    with JudgeServer(certificate=pem) as server:
+        assert ask(judge_of(server, ca_file=str(tmp_path / "crt"))).score > 0.9
+        with pytest.raises(JudgeFault, match="cannot be reached"):
+            ask(judge_of(server, tries=1))
+        assert len(server.seen) == 1
+    with pytest.raises(ValueError, match="ca_file"):
+        Panel({"j": judge_of(server, ca_file=str(tmp_path / "none"))})
