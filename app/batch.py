@@ -48,7 +48,10 @@ async def grade_batch(
     recipes = (
         [Recipe(also)] * len(batch.items) if alone else with_components(recipes_of(batch, settings, whole=True), also)
     )
-    keys = keys_of(batch.items, recipes, wanted=bool(batch.group))
+    keys = None
+    if batch.group or any(recipe.relative for recipe in recipes):
+        # What tells groups apart may be large tests; it is read beside the event loop, as are lengths of texts below.
+        keys = await asyncio.to_thread(keys_of, batch.items, recipes, wanted=bool(batch.group))
     timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
     deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
     items = [
@@ -60,8 +63,7 @@ async def grade_batch(
     ]
     results = await dispatcher.grade(items, timeout_s)
     if keys is not None:
-        # Lengths of many long texts are measured beside the event loop.
-        results = await asyncio.to_thread(score_relative, batch.items, recipes, results, keys)
+        results = await asyncio.to_thread(score_relative, batch.items, recipes, results)
     reports = [
         report(index, item.id, item.metadata, recipe, result, truncated=item.truncated)
         for index, (item, recipe, result) in enumerate(zip(batch.items, recipes, results, strict=True))
@@ -80,7 +82,12 @@ async def grade_batch(
 
 
 def items_of_lines(
-    lines: Sequence[tuple[int, bytes]], settings: Settings, profile: str | None, *, word: str = "line"
+    lines: Sequence[tuple[int, bytes]],
+    settings: Settings,
+    profile: str | None,
+    *,
+    word: str = "line",
+    whole: bool = False,
 ) -> tuple[Sequence[Item], list[Recipe]]:
     """Items that stand one a line, with their recipes; an error names the line.
 
@@ -88,6 +95,7 @@ def items_of_lines(
         lines: each with its number.
         profile: for items that name none.
         word: what the numbers count.
+        whole: all completions of each prompt will be seen together, if not among these lines.
     Raises: BadJson, Unprocessable, TooLarge.
     """
     for number, line in lines:
@@ -109,7 +117,9 @@ def items_of_lines(
 
     try:
         batch = parse_batch(body, settings.model_copy(update={"items_max": len(lines)}))
-        return batch.items, recipes_of(batch, settings)
+        recipes = recipes_of(batch, settings, whole=whole)
+        keys_of(batch.items, recipes, wanted=False)
+        return batch.items, recipes
     except TooLarge as fault:
         raise TooLarge(" ".join(map(place, fault.message.split(" ")))) from None
     except ServiceFault as fault:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
+import graders.components
 from app.chunk import ItemResult
 from app.errors import Unprocessable
 from app.profiles import Recipe
@@ -29,50 +30,68 @@ def group_key(item: Item) -> Key:
     return hashlib.sha256(to_json([item.model_dump(include={"prompt"}), task])).digest()
 
 
-def keys_of(items: Sequence[Item], recipes: Sequence[Recipe], *, wanted: bool) -> list[Key] | None:
+def keys_of(items: Sequence[Item], recipes: Sequence[Recipe], *, wanted: bool) -> list[Key | None]:
     """Which group each item is of: the one it names, else that of all items with equal prompt and task.
 
     Args: wanted: statistics were asked for.
-    Returns: a key an item, in order; None when nothing looks at groups.
+    Returns: a key an item, in order; None for all without the wish, since Relatives finds its own.
     Raises: Unprocessable for an item with neither `group` nor `prompt`, where something looks at its group.
     """
-    if not wanted and not any(recipe.relative for recipe in recipes):
-        return None
-    keys: list[Key] = []
+    keys: list[Key | None] = []
     for index, (item, recipe) in enumerate(zip(items, recipes, strict=True)):
         if item.group is None and not item.prompt and (wanted or recipe.relative):
             whom = f"the component {recipe.relative[0].name}" if recipe.relative else "the statistics of groups"
             errors = [{"path": f"items.{index}.group", "message": f"{whom} needs it, or the prompt"}]
             raise Unprocessable("an item is of no group", errors=errors)
-        keys.append(group_key(item))
+        keys.append(group_key(item) if wanted else None)
     return keys
 
 
-def score_relative(
-    items: Sequence[Item], recipes: Sequence[Recipe], results: Sequence[ItemResult], keys: Sequence[Key]
-) -> list[ItemResult]:
-    """Results with the scores of relative components added.
+class Relatives:
+    """Relative components over many items: each is measured as it comes by, and all are scored at the end.
 
-    Args: keys: as keys_of; all items of a group must be there.
-    Returns: one a item, in order; a score is None where the item has no verdict.
+    What is kept of an item is a few numbers, so that it may be one of a large file.
     """
-    groups: dict[tuple[Key, str, bytes], list[int]] = {}
-    for index, (recipe, key) in enumerate(zip(recipes, keys, strict=True)):
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[Key, str, bytes], list[tuple[int, Member]]] = {}
+
+    def add(self, index: int, item: Item, recipe: Recipe, result: ItemResult) -> None:
+        """Measure an item whose recipe has relative components; `index` names it in what `scores` returns."""
+        if not recipe.relative:
+            return
+        key, right = group_key(item), correct(item, recipe, result)
+        seen = graders.components.Item(item.completion_text, None, item.prompt_text, item.completion_tokens)
         for spec in recipe.relative:
-            groups.setdefault((key, spec.name, to_json(spec.params)), []).append(index)
-    scored = list(results)
-    for (_, name, _), members in groups.items():
-        relative = COMPONENTS[name].relative
-        spec = next(spec for spec in recipes[members[0]].relative if spec.name == name)
-        if relative is None:
-            continue
-        seen = [
-            Member(items[i].completion_text, items[i].completion_tokens, correct(items[i], recipes[i], results[i]))
-            for i in members
-        ]
-        for index, score in zip(members, relative(seen, check_params(name, spec.params, name)), strict=True):
-            scored[index] = replace(scored[index], scores={**scored[index].scores, name: score})
-    return scored
+            measure = COMPONENTS[spec.name].measure
+            measured = None if measure is None else measure(seen, check_params(spec.name, spec.params, spec.name))
+            members = self._groups.setdefault((key, spec.name, to_json(spec.params)), [])
+            members.append((index, Member(measured, right)))
+
+    def scores(self) -> dict[int, dict[str, float | None]]:
+        """Each item's scores by component; None where the item has no verdict."""
+        found: dict[int, dict[str, float | None]] = {}
+        for (_, name, params), members in self._groups.items():
+            relative = COMPONENTS[name].relative
+            if relative is None:
+                continue
+            given = check_params(name, from_json(params), name)
+            scores = relative([member for _, member in members], given)
+            for (index, _), score in zip(members, scores, strict=True):
+                found.setdefault(index, {})[name] = score
+        return found
+
+
+def score_relative(items: Sequence[Item], recipes: Sequence[Recipe], results: Sequence[ItemResult]) -> list[ItemResult]:
+    """Results with the scores of relative components added; all items of a group must be there."""
+    relatives = Relatives()
+    for index, row in enumerate(zip(items, recipes, results, strict=True)):
+        relatives.add(index, *row)
+    scores = relatives.scores()
+    return [
+        replace(result, scores={**result.scores, **scores[index]}) if index in scores else result
+        for index, result in enumerate(results)
+    ]
 
 
 def correct(item: Item, recipe: Recipe, result: ItemResult) -> bool | None:
@@ -90,7 +109,7 @@ def correct(item: Item, recipe: Recipe, result: ItemResult) -> bool | None:
 def add_statistics(
     reports: Sequence[dict[str, Any]],
     rights: Sequence[bool | None],
-    keys: Sequence[Key],
+    keys: Sequence[Key | None],
     wanted: Sequence[Statistic],
 ) -> None:
     """Write the numbers asked for into each report, as its `group`.
@@ -100,7 +119,7 @@ def add_statistics(
         rights: for each, `correct`.
         keys: as keys_of.
     """
-    groups: dict[Key, list[int]] = {}
+    groups: dict[Key | None, list[int]] = {}
     for index, key in enumerate(keys):
         groups.setdefault(key, []).append(index)
     for members in groups.values():

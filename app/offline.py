@@ -1,9 +1,10 @@
 """`touchstone grade IN OUT`: a file of items to a file of results, resumable, in process or through a service.
 
 What is found goes into a journal beside OUT at once, in whatever order; OUT is made of it at the end, one result an
-item in the order of IN, and appears whole or not at all. A run that was killed at any moment goes on from its journal:
-what is in there is not graded again. In process, items go to one worker process per core over the same functions as the
-service's workers; through a service, app.remote makes jobs of them.
+item in the order of IN, and appears whole or not at all. Components that compare the completions of a prompt are scored
+then, when all of these are known, wherever in the file they stand. A run that was killed at any moment goes on from its
+journal: what is in there is not graded again. In process, items go to one worker process per core over the same
+functions as the service's workers; through a service, app.remote makes jobs of them, which refuse such components.
 """
 
 import atexit
@@ -12,10 +13,10 @@ import hashlib
 import multiprocessing
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from app import jobs, log
 from app.batch import chunk_item, items_of_lines, report
 from app.chunk import Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, GradeError, ServiceFault
+from app.groups import Relatives
 from app.journal import Journal
 from app.judges import Panel
 from app.judging import Jury
@@ -35,8 +37,9 @@ from app.profiles import Recipe, queue_of
 from app.remote import Remote, parts_of
 from app.schemas import Item
 from app.settings import Settings
-from app.tables import Numbered, format_of, indices_of, result_file, source_of
+from app.tables import Numbered, Source, format_of, indices_of, result_file, source_of
 from app.worker import default_limits, open_sandbox
+from graders.components import COMPONENTS
 from graders.registry import Registry
 from sandbox.errors import SandboxFault
 
@@ -99,7 +102,7 @@ def grade_file(
                     counts[row["status"]] += 1
                     counts["correct"] += row.get("verdict", {}).get("outcome") == "correct"
                 progress.update(bar, completed=journal.found)
-        _write_out(journal, target)
+        _write_out(journal, target, lambda: _whole_groups(file, journal, settings, profile))
     words = ", ".join(f"{counts[word]} {word}" for word in ("graded", "invalid", "error", "correct"))
     return f"{total} items, {before} done before; now {words}"
 
@@ -140,16 +143,64 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_out(journal: Journal, target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Adjusted:
+    """What an item's result becomes once its whole group is known."""
+
+    reward: float | None
+    components: dict[str, Any]
+
+
+def _whole_groups(file: Source, journal: Journal, settings: Settings, profile: str | None) -> dict[int, _Adjusted]:
+    """What becomes of the items whose components compare the completions of a prompt, wherever these stand."""
+    relatives = Relatives()
+    for index, item, recipe, result in _again(file, journal, settings, profile):
+        relatives.add(index, item, recipe, result)
+    scores, adjusted = relatives.scores(), {}
+    for index, item, recipe, result in _again(file, journal, settings, profile):
+        if index in scores:
+            whole = replace(result, scores={**result.scores, **scores[index]})
+            row = report(index, item.id, None, recipe, whole, truncated=item.truncated)
+            adjusted[index] = _Adjusted(row["reward"], row["components"])
+    return adjusted
+
+
+def _again(
+    file: Source, journal: Journal, settings: Settings, profile: str | None
+) -> Iterator[tuple[int, Item, Recipe, ItemResult]]:
+    """Every item with its recipe and what was found of it."""
+    rows = journal.results()
+    numbered = enumerate(file.items())
+    while block := list(islice(numbered, _READ_TOGETHER)):
+        items, recipes = items_of_lines([line for _, line in block], settings, profile, word=file.word, whole=True)
+        for (index, _), item, recipe in zip(block, items, recipes, strict=True):
+            row = next(rows)
+            scores = {name: entry["score"] for name, entry in row["components"].items()}
+            yield index, item, recipe, ItemResult(row["status"], scores, row.get("verdict"))
+
+
+def _write_out(journal: Journal, target: Path, whole_groups: Callable[[], Mapping[int, _Adjusted]]) -> None:
     """OUT, whole or not at all; then the journal has served."""
     draft = target.with_name(target.name + ".draft")
-    with result_file(draft, format_of(target)) as write:
-        for row in journal.results():
-            write(row)
+    if not _drafted(journal, draft, target, None):
+        _drafted(journal, draft, target, whole_groups())
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(target)
     journal.path.unlink()
+
+
+def _drafted(journal: Journal, draft: Path, target: Path, adjusted: Mapping[int, _Adjusted] | None) -> bool:
+    """Write the results; False, with nothing of use written, at one that needs to be adjusted and is not."""
+    with result_file(draft, format_of(target)) as write:
+        for row in journal.results():
+            if any(COMPONENTS[name].relative is not None for name in row["components"]):
+                if adjusted is None:
+                    return False
+                if (whole := adjusted.get(row["index"])) is not None:
+                    row |= {"reward": whole.reward, "components": whole.components}
+            write(row)
+    return True
 
 
 # In process.
@@ -180,7 +231,9 @@ def _work(
     while block := list(islice(todo, _READ_TOGETHER)):
         refused = None
         try:
-            items, recipes = items_of_lines([numbered for _, numbered in block], settings, profile, word=word)
+            items, recipes = items_of_lines(
+                [numbered for _, numbered in block], settings, profile, word=word, whole=True
+            )
         except ServiceFault as fault:
             items, recipes, refused = _good_part(block, settings, profile, word)
             refused = refused or fault
@@ -205,7 +258,7 @@ def _good_part(
     recipes: list[Recipe] = []
     for _, numbered in block:
         try:
-            (item,), (recipe,) = items_of_lines([numbered], settings, profile, word=word)
+            (item,), (recipe,) = items_of_lines([numbered], settings, profile, word=word, whole=True)
         except ServiceFault as fault:
             return items, recipes, fault
         items.append(item)

@@ -27,6 +27,8 @@ SENTENCES = (
 )
 CORRECT = Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0)
 ROUNDS = 9
+JUDGED = {"accuracy", "preference"}
+"""Components that only pass on what a grader found."""
 
 
 def text_of(size: int) -> str:
@@ -67,8 +69,8 @@ def main() -> None:
     rows: dict[str, list[tuple[str, dict[str, object]]]] = {
         name: [(name, {})] for name, component in COMPONENTS.items() if component.score is not None
     }
-    for name, specs in PROFILES.items():
-        shaping = [(spec.name, spec.params) for spec in specs if spec.name not in {"accuracy", "preference"}]
+    for name, recipe in PROFILES.items():
+        shaping = [(one.name, one.params) for one in recipe.components if one.name not in JUDGED]
         if shaping:
             rows[f"recipe {name}"] = shaping
     sizes = (1024, 4096, 65_536, 1_048_576 - 256)

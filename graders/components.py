@@ -54,10 +54,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One completion of a group, as a relative component sees it; `correct` is None where no verdict was found."""
+    """One completion of a group, as a relative component sees it.
 
-    completion: str
-    tokens: int | None
+    Args:
+        measured: what the component measured of it; None where that cannot be had.
+        correct: whether its answer is right; None where no verdict was found.
+    """
+
+    measured: float | None
     correct: bool | None
 
 
@@ -506,15 +510,19 @@ class KimiLengthParams:
         _check_unit(self.unit, self.scope)
 
 
+def measured_length(item: Item, params: KimiLengthParams) -> float | None:
+    """The completion's length in the unit asked for."""
+    return _length(item.completion, item.tokens, params.unit, params.scope)
+
+
 def kimi_length(members: Sequence[Member], params: KimiLengthParams) -> list[float | None]:
     """0.5 - (length - shortest) / (longest - shortest) in the group; of a wrong answer only what is below 0.
 
     Returns: -0.5 to 0.5 each; 0 for all when they are of one length; None where no verdict was found.
     Source: Kimi k1.5 (arXiv 2501.12599, section 2.3.3); huggingface/open-r1 len_reward.
     """
-    measured = [_length(member.completion, member.tokens, params.unit, params.scope) for member in members]
-    known = [found for found in measured if found is not None]
-    if len(known) < len(measured):
+    known = [member.measured for member in members if member.measured is not None]
+    if len(known) < len(members):
         return [None] * len(members)
     return lengths.kimi(known, [member.correct for member in members])
 
@@ -528,6 +536,7 @@ class Component:
         params: the dataclass of its parameters; every field has a default.
         score: from an item and such parameters to a finite number or None; of a relative one None.
         relative: from all members of a group to a number each, in order.
+        measure: what a relative one wants to know of each member.
         judges: True when it needs the verdict, so that an item with it must have a task.
         kind: the only kind of task whose verdict it can read; None: any.
         settled: True when a completion alone settles the score although its tokens were not counted.
@@ -537,6 +546,7 @@ class Component:
     params: type
     score: Callable[[Item, Any], float | None] | None = None
     relative: Callable[[Sequence[Member], Any], list[float | None]] | None = None
+    measure: Callable[[Item, Any], float | None] | None = None
     judges: bool = False
     kind: str | None = None
     settled: Callable[[str, Any], bool] | None = None
@@ -564,6 +574,6 @@ COMPONENTS: dict[str, Component] = {
         Component("no_long_paragraph", NoLongParagraphParams, no_long_paragraph),
         Component("no_code_block", NoCodeBlockParams, no_code_block),
         Component("no_repetition", NoRepetitionParams, no_repetition),
-        Component("kimi_length", KimiLengthParams, relative=kimi_length, judges=True),
+        Component("kimi_length", KimiLengthParams, relative=kimi_length, measure=measured_length, judges=True),
     )
 }

@@ -55,7 +55,7 @@ def band(length: int, *, length_min: int, length_max: int, slack: int) -> float:
     return max(1.0 - excess / slack, 0.0) if slack else 0.0
 
 
-def kimi(lengths: Sequence[int], correct: Sequence[bool | None]) -> list[float | None]:
+def kimi(lengths: Sequence[float], correct: Sequence[bool | None]) -> list[float | None]:
     """Shortness within a group: what is shorter than the middle gains, what is longer loses, only the right can gain.
 
     Args:

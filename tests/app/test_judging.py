@@ -98,6 +98,23 @@ def test_the_last_stage_of_r1_adds_preference_format_and_language(service: Servi
     assert row["reward"] == pytest.approx(2 + (3.5 + 4) / 8)
 
 
+def test_one_recipe_pays_questions_with_a_rule_and_without(service: Service) -> None:
+    """R1's last stage in one batch: verdicts where there is a rule, the judge's score where there is none."""
+    recipe = {
+        "components": [{"name": "accuracy"}, {"name": "format"}],
+        "kinds": {"preference": [{"name": "preference"}, {"name": "format"}]},
+    }
+    shape = "<think>so</think><answer>{}</answer>"
+    maths = {"completion": shape.format("\\boxed{42}"), "task": {"kind": "math", "answer": "42"}}
+    open_one = {"prompt": "Hi", "completion": shape.format("good"), "task": {"kind": "preference", "judge": "rm"}}
+    ruled, judged = service.grade([maths, open_one], rewards=recipe)
+    assert list(ruled["components"]) == list(judged["components"]) == ["accuracy", "format", "preference"]
+    assert ruled["reward"] == 2.0
+    assert ruled["components"]["preference"] == {"score": None, "weight": 0.0}
+    assert judged["reward"] == pytest.approx(1 + (3.5 + 4) / 8)
+    assert judged["components"]["accuracy"] == {"score": None, "weight": 0.0}
+
+
 def test_what_a_judge_said_is_explained_only_when_asked(service: Service) -> None:
     """With its numbers and the reference; without `explain` nothing of either."""
     (row,) = service.grade(items(1, "pair"), explain=True)

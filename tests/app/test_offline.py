@@ -397,3 +397,35 @@ def test_two_runs_do_not_write_one_journal(tmp_path: Path) -> None:
         pass
     with second:
         assert (second.run, second.found) == (first.run, 0)
+
+
+def test_whole_groups_are_compared_wherever_in_the_file_they_stand(tmp_path: Path) -> None:
+    """Kimi's length over a file: scattered groups, across the blocks that are read together; bounds hold."""
+    rewards = {
+        "components": [{"name": "accuracy"}, {"name": "kimi_length"}, {"name": "format", "params": {"style": "boxed"}}],
+        "clip": [-1, 2.25],
+    }
+    scattered = [
+        math_item(" " * length + "\\boxed{42}", id=f"{group}{length}", group=group, rewards=rewards)
+        for length in (0, 100, 200)
+        for group in ("a", "b", "c")
+    ]
+    filler = [math_item("\\boxed{41}", id=f"f{n}") for n in range(300)]
+    items = scattered[:4] + filler + scattered[4:]
+    source, target = write(tmp_path / "in.jsonl", items), tmp_path / "out.jsonl"
+    grade(source, target)
+    results = {row["id"]: row for row in rows(target)}
+    assert [row["index"] for row in rows(target)] == list(range(309))
+    for group in "abc":
+        scores = [results[f"{group}{length}"]["components"]["kimi_length"]["score"] for length in (0, 100, 200)]
+        assert scores == [0.5, 0.0, -0.5]
+        assert [results[f"{group}{length}"]["reward"] for length in (0, 100, 200)] == [2.25, 2.0, 1.5]
+    assert list(results["f0"]["components"]) == ["accuracy"]
+
+
+def test_an_item_of_no_group_is_refused_with_its_line(tmp_path: Path) -> None:
+    """As the service refuses it."""
+    lonely = math_item("x", rewards=[{"name": "kimi_length"}])
+    source = write(tmp_path / "in.jsonl", [math_item("x"), lonely])
+    with pytest.raises(GradeError, match=r"line 2\.group"):
+        grade(source, tmp_path / "out.jsonl")

@@ -114,7 +114,7 @@ def test_a_groups_lengths_give_the_published_figures(rows: list[tuple[str, dict[
         group = GOLDEN["rows"][start : start + 8]
         if any(id(row) not in texts for row in group):
             continue
-        members = [Member(texts[id(row)], None, row["correct"]) for row in group]
+        members = [Member(len(texts[id(row)]), row["correct"]) for row in group]
         scores = relative(members, COMPONENTS["kimi_length"].params())
         assert scores == [row["figures"][at] for row in group]
         compared += len(group)
