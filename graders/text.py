@@ -9,6 +9,9 @@ Where the answer is looked for (`extract: "auto"`; the first line that applies d
    ...), up to the end of its sentence; else the last line that is not a closing remark.
 5. To a reference of several lines: the whole of what is left.
 
+A sentence in the answer's place is also read without what announces its answer ("The answer is **Paris**."), unless it
+denies it or leaves it open; both readings are of the same words.
+
 `"full"` takes all that follows the reasoning; the other values of `extract` are those of graders.extract.
 
 Not covered: synonyms, spelling, translation: what is not said in the reference's words is another answer.
@@ -19,6 +22,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 from graders.errors import TaskInvalid
@@ -134,7 +138,7 @@ def find(completion: str, where: str, *, lines: bool) -> Span:
         lines: the reference has several lines, so an answer without any marker may have them too.
     """
     if where in ("boxed", "answer_tag"):
-        return _unemptied(extract(completion, "boxed" if where == "boxed" else "answer_tag"), completion)
+        return _narrowed(_unemptied(extract(completion, "boxed" if where == "boxed" else "answer_tag"), completion))
     bounds = visible(completion)
     if bounds is None:
         return Span(None, len(completion), len(completion), "unterminated_think")
@@ -142,7 +146,7 @@ def find(completion: str, where: str, *, lines: bool) -> Span:
     if where == "auto":
         mark = marked(completion, start, end)
         if mark is not None:
-            return _unemptied(mark, completion)
+            return _narrowed(_unemptied(mark, completion))
         said = None if lines else announced(completion, start, end)
         if said is not None and said.text is not None:
             return Span(_sentence(said.text), said.start, said.end, "phrase")
@@ -154,7 +158,7 @@ def find(completion: str, where: str, *, lines: bool) -> Span:
     kept = [line for line in whole.split("\n") if any(char.isalnum() for char in line)]
     while where == "auto" and len(kept) > 1 and _REMARK.search(kept[-1]) and not any(map(str.isdigit, kept[-1])):
         kept.pop()
-    return Span(unframed((kept or [whole])[-1]) or None, start, end, "line")
+    return _narrowed(Span(unframed((kept or [whole])[-1]) or None, start, end, "line"))
 
 
 _REMARK = re.compile(
@@ -169,7 +173,30 @@ def _sentence(line: str) -> str | None:
     """The first sentence of what follows an announcing phrase, without the Markdown around it."""
     first = (sentences(line[:_SENTENCE_CHARS_MAX]) or [""])[0]
     wide = _WIDE_STOP.search(first)
-    return unframed(first[: wide.start()] if wide and wide.start() else first) or None
+    said = unframed(first[: wide.start()] if wide and wide.start() else first)
+    # "*Paris*." after a phrase has lost its first asterisk to the phrase.
+    return _LOOSE_FRAME.sub(r"\1", said) or None
+
+
+_LOOSE_FRAME = re.compile(r"^([^*_`]+)[*_`]{1,3}$")
+_BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
+_HEAD_CHARS = 24
+
+
+def _narrowed(span: Span) -> Span:
+    """A sentence in the answer's place, with the part of it that is the answer: after "the answer is", or in bold."""
+    text = span.text
+    if text is None or "\n" in text or len(text) > _SENTENCE_CHARS_MAX or span.parts:
+        return span
+    said = announced(text, 0, len(text))
+    narrow, rest = None, text
+    if said is not None and said.text and said.start <= _HEAD_CHARS:
+        narrow, rest = _sentence(said.text), text[: said.start]
+    elif len(bold := _BOLD.findall(text)) == 1:
+        narrow, rest = bold[0].strip(), _BOLD.sub(" ", text)
+    if narrow is None or any(sign.search(rest) for sign in (DENIALS, OPEN, _OR)):
+        return span
+    return span._replace(narrow=narrow)
 
 
 _SENTENCE_CHARS_MAX = 8192
@@ -322,8 +349,8 @@ def grade(task: TextTask, completion: str, prompt: str = "") -> Verdict:
         said = raw if any(_exact(one, raw, "")[0] for one in references) else span.text
     # Of equal scores the first reference's, so that the reason does not depend on chance.
     score, reason, expected = 0.0, Reason.DIFFERENT, references[0]
-    for reference in references:
-        found, why = match(reference, said, prompt)
+    for reference, answer in product(references, dict.fromkeys((said, span.narrow or said))):
+        found, why = match(reference, answer, prompt)
         if found > score or (reason is Reason.DIFFERENT and why is not Reason.DIFFERENT):
             score, reason, expected = found, why, reference
     explain["expected"] = expected[:EXPLAIN_CHARS_MAX]

@@ -164,7 +164,8 @@ def _letters(completion: str) -> tuple[str, str] | None:
 
 
 def _words(completion: str) -> tuple[str, str] | None:
-    said = text.find(completion, "auto", lines=False).text
+    span = text.find(completion, "auto", lines=False)
+    said = span.narrow or span.text
     key = text.normalized(said) if said else ""
     return (key, said) if said and key else None
 
