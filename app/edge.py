@@ -42,8 +42,8 @@ OPEN_FOLDER = "/static-offline-docs/"
 """Answered without a key: probes and browsers have none, and nothing there is this installation's own."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")
-_PART = re.compile(rb"/(key|profile)/([^/]{1,512})(?=/)")
-_PARTS_MAX = 2
+_PART = re.compile(rb"/(key|profile|with)/([^/]{1,512})(?=/)")
+_PARTS_MAX = 3
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
@@ -118,9 +118,10 @@ def take_from_address(scope: Scope) -> list[str]:
     """Take the key, and a profile, out of a request's address, for callers that can send no headers.
 
     /key/KEY/profile/NAME/verify becomes /verify, and `key` leaves the query; so nothing behind here, no log line and
-    no metric either, ever sees a key. The profile is left in the scope's state.
+    no metric either, ever sees a key. The profile is left in the scope's state. /with/A=1&B=2/verify becomes
+    /verify?A=1&B=2, for callers that put a path of their own behind the address they are given.
 
-    Returns: the keys found, at most four.
+    Returns: the keys found, at most five.
     """
     keys: list[str] = []
     raw = scope.get("raw_path") or scope["path"].encode()
@@ -129,11 +130,12 @@ def take_from_address(scope: Scope) -> list[str]:
         if found is None:
             break
         raw = raw[found.end() :]
-        value = unquote(found[2].decode("latin-1"))
         if found[1] == b"key":
-            keys.append(value)
-        else:
-            scope["state"]["profile"] = value
+            keys.append(unquote(found[2].decode("latin-1")))
+        elif found[1] == b"profile":
+            scope["state"]["profile"] = unquote(found[2].decode("latin-1"))
+        else:  # In front of the query, so that a parameter there wins.
+            scope["query_string"] = b"&".join(filter(None, (found[2], scope.get("query_string", b""))))
         scope["raw_path"], scope["path"] = raw, unquote(raw.decode("latin-1"))
     query = scope.get("query_string", b"")
     if b"key=" in query:

@@ -7,7 +7,8 @@ A NeMo-RL, verifiers or Axolotl run names this service as its resources server. 
 `verifier_metadata.profile`.
 
 The answer is the request with `reward`, and what could not be graded has `mask_sample` with a `failure_kind`, so that
-it is left out of the loss and of the metrics. The server keeps no state: a session is opened and closed in name only.
+it is left out of the loss and of the metrics; verifiers reads no mask and tries a refused rollout again, so for it a
+fault of ours is a 503 (/with/errors=503/...). The server keeps no state: a session is opened and closed in name only.
 Source: nemo_gym 0.7.0: base_resources_server.py, failure_kinds.py, judge.py (judge_failsafe), reward_profile.py;
 resources_servers/{math_with_judge,code_gen,mcqa,instruction_following}/app.py.
 """
@@ -30,7 +31,7 @@ from app.compat.body import LENIENT, Misfit, fit, parse, read_json, read_model, 
 from app.compat.label import paired_tests, task_of
 from app.compat.rows import Row, answer, flags_of, grade_rows, how_of, number_of
 from app.compat.text import content_text, prompt_text
-from app.errors import BadJson
+from app.errors import BadJson, QueueFull
 from app.routes import PROBLEMS, services
 from graders.errors import TaskInvalid
 
@@ -138,6 +139,9 @@ async def verify(request: Request) -> Response:
         truncated=asked.response.get("status") == "incomplete",
     )
     (result,) = await grade_rows(request, [judged], how)
+    fault = result.get("fault")
+    if fault is not None and request.query_params.get("errors") == "503":
+        raise QueueFull(fault["message"], retry_after_s=1.0)
     echo = row | {"responses_create_params": asked.responses_create_params, "response": asked.response}
     return answer(echo | _verdict(row, result, number_of(result, how), request))
 

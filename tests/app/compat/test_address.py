@@ -77,6 +77,19 @@ def test_a_profile_in_front_of_a_path_is_the_requests(keyed: TestClient) -> None
     assert set(alone["metrics"]) == {"accuracy"}
 
 
+def test_a_query_may_stand_in_front_of_the_path(keyed: TestClient) -> None:
+    """For callers that put /verify behind whatever they are given; a parameter in its usual place wins."""
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "It is B."}]}
+    body = {"responses_create_params": {"input": "q"}, "response": {"output": [message]}, "expected_answer": "B"}
+    for address in (
+        f"/key/{IN_PATH}/with/label=choice&fallback=0.5/verify",
+        f"/with/label=choice&key={IN_PATH}/verify",
+        f"/key/{IN_PATH}/with/label=math/profile/accuracy/verify?label=choice",
+    ):
+        response = keyed.post(address, json=body)
+        assert (response.status_code, response.json()["reward"]) == (200, 1.0), address
+
+
 def test_a_key_is_in_no_log_line_no_metric_and_no_answer(keyed: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever becomes of the request."""
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
@@ -87,6 +100,7 @@ def test_a_key_is_in_no_log_line_no_metric_and_no_answer(keyed: TestClient, caps
             keyed.post(f"/compat/slime/accuracy?key={IN_PATH}", json={"response": 1}).text,
             keyed.post(f"/key/{IN_PATH}/compat/slime/nothing", json=sample()).text,
             keyed.post(f"/key/{IN_PATH}/nowhere?key={IN_PATH}", json=sample()).text,
+            keyed.post(f"/with/key={IN_PATH}/compat/slime/accuracy", json=sample()).text,
             keyed.get(f"/key/{IN_PATH}/metrics").text,
         ]
     finally:

@@ -185,6 +185,17 @@ def test_a_fault_of_ours_is_masked_in_their_vocabulary(start_over: StartOver) ->
     assert (late["mask_sample"], late["failure_kind"]) == (True, "verifier_error")
 
 
+def test_a_fault_of_ours_may_be_a_503_instead(start_over: StartOver) -> None:
+    """For verifiers, which takes the reward of a masked rollout for one; what cannot be judged stays masked."""
+    client = start_over(FakeRunner(lost))
+    tests = {"inputs": ["3\n"], "outputs": ["6\n"]}
+    body = rollout("```python\nprint(6)\n```", verifier_metadata={"unit_tests": tests})
+    response = client.post("/verify?errors=503", json=body)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+    assert verify(client, rollout("\\boxed{5}"), "/verify?errors=503")["mask_sample"] is True
+
+
 def test_components_add_up_to_the_reward(client: TestClient) -> None:
     """Which NeMo-RL checks where it is given them."""
     for completion in ("<think>a</think><answer>5</answer>", "<think>a</think><answer>6</answer>", "5"):
