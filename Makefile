@@ -4,7 +4,7 @@
 #   make serve          the whole service on this machine; Ctrl-C stops all of it
 #   make check          ruff, ruff format --check, mypy --strict, import-linter
 #   make test           check, then every test that this machine can run, but for the end-to-end ones
-#   make sandbox-image  the image that code is run in (touchstone-sandbox:latest)
+#   make sandbox-image  the image that code is run in (touchstone-sandbox:latest); SANDBOX_VARIANT=slim: a few languages
 #   make image          the service's own image (touchstone:latest)
 #   make e2e            both images, docker-compose up, tests/e2e, down
 #   make storm          random kills under load, then the history is checked
@@ -34,6 +34,8 @@ BUILD_ARGS ?=
 BASE_IMAGE ?= debian:bookworm-slim
 IMAGE ?= touchstone:latest
 SANDBOX_IMAGE ?= touchstone-sandbox:latest
+# "full", or "slim": python, c, cpp, javascript, and what Debian brings along.
+SANDBOX_VARIANT ?= full
 
 .PHONY: help setup setup-dev serve check test image sandbox-image e2e bench storm audit interop docs clean
 
@@ -111,7 +113,8 @@ image:
 	DOCKER_BUILDKIT=1 $(DOCKER) build --build-arg BASE=$(BASE_IMAGE) $(BUILD_ARGS) -t $(IMAGE) .
 
 sandbox-image:
-	DOCKER_BUILDKIT=1 $(DOCKER) build --build-arg BASE=$(BASE_IMAGE) $(BUILD_ARGS) -t $(SANDBOX_IMAGE) \
+	DOCKER_BUILDKIT=1 $(DOCKER) build --build-arg BASE=$(BASE_IMAGE) --build-arg VARIANT=$(SANDBOX_VARIANT) \
+		$(BUILD_ARGS) -t $(SANDBOX_IMAGE) \
 		-f sandbox/image/Dockerfile sandbox
 
 # The tests bring the composition up and down themselves, so that a failing test leaves nothing running either.
