@@ -102,11 +102,11 @@ def _embedded_store() -> Finding:
 
 def _jails(settings: Settings, exits: contextlib.ExitStack) -> tuple[list[Finding], Runner | None]:
     """Each jail tried; the runner of the one that the settings would choose."""
-    from sandbox.pool import open_runner
+    from sandbox.pool import PooledRunner, open_runner
 
     folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="touchstone-doctor-")))
     findings: list[Finding] = []
-    opened: dict[str, Runner] = {}
+    opened: dict[str, PooledRunner] = {}
     for kind in ("docker", "bubblewrap"):
         try:
             runner = open_runner(
@@ -121,6 +121,9 @@ def _jails(settings: Settings, exits: contextlib.ExitStack) -> tuple[list[Findin
         exits.callback(runner.close)
         opened[kind] = runner
         detail = f"{runner.isolation}: {', '.join(sorted(runner.languages))}"
+        if runner.lacks:  # It works, behind a weaker wall than it could have.
+            findings.append(Finding(f"{kind} jail", "missing", f"{detail}; {runner.lacks}"))
+            continue
         findings.append(Finding(f"{kind} jail", "ok", detail))
     wanted = settings.sandbox if settings.sandbox != "auto" else next(iter(opened), "")
     if wanted not in opened:

@@ -5,6 +5,10 @@ container has no network, no capabilities, a read-only root, a user that is not 
 own (image/seccomp.json) that lets the launcher make namespaces. Its agent ends when the attached stream does, and the
 engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even that misses. What could not be
 removed because the engine was away is removed when the next container is made.
+
+Where engine or kernel refuse namespaces there is a second form (`Walls.USERS`, docs/decisions/0010): the engine's own
+profile, an agent that is root with no capability but to become someone else, a user id of its own for each run, and
+a container for each candidate.
 """
 
 import contextlib
@@ -15,6 +19,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +28,10 @@ import docker.errors
 import docker.types
 import requests.exceptions
 
-from sandbox.errors import JailLost, JailUnavailable
+from sandbox.errors import JailLost, JailUnavailable, SeparationRefused
 from sandbox.lease import Lease, is_held
 from sandbox.limits import MIB
+from sandbox.protocol import WALLS_OF_USERS, WALLS_VARIABLE
 
 USER = 61_183
 LABEL = "touchstone.sandbox"
@@ -35,11 +41,20 @@ _PROFILE = Path(__file__).parent / "image" / "seccomp.json"
 _HEADER = struct.Struct(">BxxxI")
 _STDOUT = 1
 _FILES_BYTES = 1024 * MIB
+_RUN_FILES_BYTES = 256 * MIB
+_RUN_INODES = 8192
 _PROCESSES = 1024
 _ENGINE_S = 30
 _COMPLAINTS_BYTES = 4000
 _ORPHAN_S = 600
 _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+
+
+class Walls(Enum):
+    """What keeps the runs of one container apart."""
+
+    NAMESPACES = "namespaces"
+    USERS = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,7 @@ class DockerJail:
         facts: EngineFacts,
         runtime: str | None,
         left_behind: set[str],
+        walls: Walls = Walls.NAMESPACES,
     ) -> None:
         """Create, attach, start.
 
@@ -104,8 +120,10 @@ class DockerJail:
             facts: what ask_engine said.
             runtime: another OCI runtime; None means the engine's default.
             left_behind: containers that are still to be removed; all jails of a pool share it.
-        Raises: JailUnavailable.
+            walls: what keeps its runs apart.
+        Raises: JailUnavailable; SeparationRefused when the engine answers and will not have such a container.
         """
+        self._walls = walls
         self._runtime = runtime
         self._left_behind = left_behind
         self._id = ""
@@ -120,8 +138,9 @@ class DockerJail:
             self._remove_left_behind()
             created = api.create_container(
                 image,
-                host_config=_host_config(api, memory_bytes, facts, runtime),
-                user=f"{USER}:{USER}",
+                host_config=_host_config(api, memory_bytes, facts, runtime, walls),
+                user=f"{USER}:{USER}" if walls is Walls.NAMESPACES else "0:0",
+                environment={} if walls is Walls.NAMESPACES else {WALLS_VARIABLE: WALLS_OF_USERS},
                 hostname="sandbox",
                 network_disabled=True,
                 stdin_open=True,
@@ -134,6 +153,9 @@ class DockerJail:
             self._stream = stream
             self._sock: socket.socket = getattr(stream, "_sock", stream)
             api.start(self._id)
+        except docker.errors.APIError as error:
+            self.close()
+            raise SeparationRefused(f"the engine refuses the container: {error}"[:800]) from error
         except _ENGINE_ERRORS as error:
             self.close()
             raise JailUnavailable(f"a container cannot be started: {error}"[:800]) from error
@@ -149,7 +171,7 @@ class DockerJail:
     @property
     def isolation(self) -> str:
         """What is in force."""
-        return "docker+namespaces+seccomp+cgroup" + (f"+{self._runtime}" if self._runtime else "")
+        return f"docker+{self._walls.value}+seccomp+cgroup" + (f"+{self._runtime}" if self._runtime else "")
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """See jail.Jail."""
@@ -233,12 +255,21 @@ class DockerJail:
         return b"".join(pieces)
 
 
-def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str | None) -> dict[str, Any]:
+def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str | None, walls: Walls) -> dict[str, Any]:
     """Every wall of the container; docs/threat-model.md gives the reason for each."""
-    security = ["no-new-privileges:true", "seccomp=" + json.dumps(json.loads(_PROFILE.read_text()))]
-    if facts.apparmor:
-        security.append("apparmor=unconfined")  # Docker's profile forbids mounts, also those within a namespace.
+    security = ["no-new-privileges:true"]
     options: dict[str, Any] = {}
+    agent = USER if walls is Walls.NAMESPACES else 0
+    folders = {"/jail": f"rw,nosuid,nodev,size={_FILES_BYTES},mode=0700,uid={agent},gid={agent}"}
+    if walls is Walls.NAMESPACES:
+        security.append("seccomp=" + json.dumps(json.loads(_PROFILE.read_text())))
+        if facts.apparmor:
+            security.append("apparmor=unconfined")  # Docker's profile forbids mounts, also those within a namespace.
+        options["shm_size"] = 64 * MIB
+    else:
+        options["cap_add"] = ["SETUID", "SETGID"]
+        for place in ("/box", "/tmp", "/dev/shm"):  # noqa: S108 - inside the jail; swept after each run.
+            folders[place] = f"rw,exec,nosuid,nodev,size={_RUN_FILES_BYTES},nr_inodes={_RUN_INODES},mode=1777"
     if runtime is not None:
         options["runtime"] = runtime
     config: dict[str, Any] = api.create_host_config(
@@ -254,13 +285,14 @@ def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str |
             docker.types.Ulimit(name="core", soft=0, hard=0),
             docker.types.Ulimit(name="nofile", soft=1024, hard=1024),
         ],
-        tmpfs={"/jail": f"rw,nosuid,nodev,size={_FILES_BYTES},mode=0700,uid={USER},gid={USER}"},
+        tmpfs=folders,
         ipc_mode="private",
-        shm_size=64 * MIB,
         auto_remove=True,
         log_config=docker.types.LogConfig(type="none"),
         **options,
     )
+    if walls is Walls.USERS:
+        return config
     # A run mounts a /proc of its own, which the kernel allows only where the container's is not masked. The client has
     # no word for this, the engine has. What the masks hide is root's alone, and nothing in here is root.
     config["MaskedPaths"] = []

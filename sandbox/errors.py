@@ -15,6 +15,10 @@ class JailUnavailable(SandboxFault):
     """No jail could be started: the engine is gone, the image is missing, the kernel refuses namespaces."""
 
 
+class SeparationRefused(JailUnavailable):
+    """The kernel or the engine refuses the namespaces that keep one run from the rest."""
+
+
 class JailLost(SandboxFault):
     """A jail stopped answering, or answered out of step, in the middle of a run."""
 

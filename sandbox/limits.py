@@ -12,7 +12,8 @@ class Limits:
     Args:
         cpu_s: processor time of the program and all its descendants; reaching it ends the run as TIME_LIMIT.
         wall_s: elapsed time; None means max(2 * cpu_s, cpu_s + 1), so that a sleeper ends too but a loaded host
-            does not turn an honest program into a slow one. Reaching it ends the run as TIME_LIMIT.
+            does not turn an honest program into a slow one. Time spent waiting for a processor is added to it, up to
+            three times as much again. Reaching it ends the run as TIME_LIMIT.
         memory_bytes: memory of the whole process tree; reaching it ends the run as MEMORY_LIMIT.
         output_bytes: each of stdout and stderr; reaching it ends the run as OUTPUT_LIMIT.
         processes: processes and threads alive at once; reaching it makes fork fail inside the program.

@@ -25,15 +25,15 @@ from typing import Any, Literal
 from sandbox.admission import Admission
 from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
 from sandbox.cgroup import sweep_cgroups
-from sandbox.docker_jail import DockerJail, ask_engine, sweep_containers
-from sandbox.errors import JailLost, JailUnavailable, LanguageUnavailable, SandboxFault
+from sandbox.docker_jail import DockerJail, Walls, ask_engine, sweep_containers
+from sandbox.errors import JailLost, JailUnavailable, LanguageUnavailable, SandboxFault, SeparationRefused
 from sandbox.jail import Jail
 from sandbox.languages import Placed, place, read_languages
 from sandbox.lease import Lease, sweep_leases
 from sandbox.limits import COMPILE_LIMITS, MIB, Limits
-from sandbox.protocol import Frame
+from sandbox.protocol import STARVED_FACTOR, Frame
 from sandbox.run import Ended, Program, Run, RunOutcome
-from sandbox.session import Session, WardenLost
+from sandbox.session import RunRefused, Session, WardenLost
 from sandbox.staging import agent_digest, default_cache, stage_agent, stage_header
 
 CANDIDATES_PER_JAIL = 200
@@ -123,12 +123,13 @@ class JailPool:
         failure = first.get()
         if failure is not None:
             self.close()
-            raise JailUnavailable(str(failure)) from failure
+            raise failure if isinstance(failure, JailUnavailable) else JailUnavailable(str(failure)) from failure
         self._patient = True
         for _ in range(jails - 1):
             self._grow()
         with self._changed:
-            self.isolation = self._idle[0].session.jail.isolation
+            session = self._idle[0].session
+            self.isolation = session.jail.isolation + ("+landlock" if session.facts.get("landlock") else "")
             self.programs: Mapping[str, str] = self._idle[0].session.programs
 
     def lend(self) -> _Warm:
@@ -326,6 +327,9 @@ class JailPool:
                 raise JailUnavailable("the sandbox image is of another version: run `make sandbox-image`")
             warm = _Warm(session)
             sound = self._is_sound(warm, thorough=True)
+        except RunRefused as error:
+            jail.close()
+            raise SeparationRefused(f"{error}; {HOW_TO_ALLOW_NAMESPACES}") from error
         except BaseException:
             jail.close()
             raise
@@ -375,11 +379,14 @@ class PooledRunner:
         admission: Admission,
         memory_bytes: int = JAIL_MEMORY_BYTES,
         after_close: Callable[[], None] = lambda: None,
+        lacks: str = "",
     ) -> None:
         """Args:
         memory_bytes: what a jail can give; a task that asks for more cannot be judged here.
         after_close: called once, when the jails are gone.
+        lacks: what a better jail would need, and how to get it; "" when this is the best there is.
         """
+        self.lacks = lacks
         self._after_close = after_close
         self._pool = pool
         self._admission = admission
@@ -625,7 +632,7 @@ class PooledConversation:
     def __init__(self, session: Session, limits: Limits) -> None:
         self._session = session
         self._limits = limits
-        self._deadline = time.monotonic() + limits.wall_limit_s + _BIRTH_S
+        self._deadline = time.monotonic() + limits.wall_limit_s * STARVED_FACTOR + _BIRTH_S
         self._buffer = bytearray()
         self._silent = False
         self._outcome: RunOutcome | None = None
@@ -710,6 +717,7 @@ def open_runner(
     memory_bytes: int = JAIL_MEMORY_BYTES,
     candidates_per_jail: int = CANDIDATES_PER_JAIL,
     runtime: str | None = None,
+    namespaces: bool = True,
 ) -> PooledRunner:
     """A runner over warm jails. Close it when done.
 
@@ -723,26 +731,22 @@ def open_runner(
         memory_bytes: what each jail can give to a run.
         candidates_per_jail: after so many a jail is replaced.
         runtime: another OCI runtime for docker jails, such as "runsc".
+        namespaces: False has runs kept apart by user ids, as where namespaces are refused (docker only).
     Raises: JailUnavailable, saying what is missing and how to mend it.
     """
     run_dir = run_dir or default_run_dir()
     run_dir.mkdir(parents=True, exist_ok=True)
     lease = Lease(run_dir / "leases")
     try:
-        make = _choose(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime, lease=lease)
+        plans = _plan(kind, image=image, run_dir=run_dir, memory_bytes=memory_bytes, runtime=runtime, lease=lease)
         admission = Admission(run_dir / "slots", cores or len(os.sched_getaffinity(0)))
-        try:
-            pool = JailPool(make, jails, candidates_per_jail)
-        except JailUnavailable as error:
-            if kind != "auto":
-                raise
-            # The engine is there and its jail is no use, an image of an older release for one: bubblewrap if it can.
-            _log.warning("no docker jail (%s); trying bubblewrap", error)
-            pool = JailPool(_bubblewrap(run_dir, memory_bytes), jails, candidates_per_jail)
+        pool, lacks = _try_each(
+            [plan for plan in plans if plan.has_namespaces <= namespaces], jails, candidates_per_jail
+        )
     except BaseException:
         lease.release()
         raise
-    return PooledRunner(pool, admission, memory_bytes, lease.release)
+    return PooledRunner(pool, admission, memory_bytes, lease.release, lacks)
 
 
 def sweep(run_dir: Path | None = None) -> int:
@@ -767,22 +771,73 @@ def default_run_dir() -> Path:
     return folder
 
 
-def _choose(
+HOW_TO_ALLOW_NAMESPACES = (
+    "the kernel or the engine refuses namespaces: set user.max_user_namespaces above 0, "
+    "kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0 where there are such "
+    "settings, and have the engine accept a seccomp profile from its caller"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A kind of jail that could be had here.
+
+    Args:
+        make: starts one.
+        has_namespaces: its runs are kept apart by namespaces; without, each candidate has a jail of its own.
+    """
+
+    make: Callable[[], Jail]
+    has_namespaces: bool = True
+
+
+def _try_each(plans: Sequence[_Plan], jails: int, candidates_per_jail: int) -> tuple[JailPool, str]:
+    """A pool of the first kind that works, and what was wrong with those before.
+
+    Raises: the first kind's JailUnavailable when none works.
+    """
+    failures: list[JailUnavailable] = []
+    for plan in plans:
+        # The weaker kind is no way round anything but a refusal of what the stronger needs.
+        if not plan.has_namespaces and failures and not any(isinstance(f, SeparationRefused) for f in failures):
+            continue
+        try:
+            pool = JailPool(plan.make, jails, candidates_per_jail if plan.has_namespaces else 1)
+        except SandboxFault as fault:
+            failures.append(fault if isinstance(fault, JailUnavailable) else JailUnavailable(str(fault)))
+            _log.warning("no such jail: %s", fault)
+            continue
+        return pool, "" if plan.has_namespaces else "; ".join(map(str, failures))
+    if not failures:
+        raise JailUnavailable("bubblewrap cannot keep runs apart without namespaces")
+    raise failures[0] if len(failures) == 1 else type(failures[0])("; ".join(map(str, failures)))
+
+
+def _plan(
     kind: Kind, *, image: str, run_dir: Path, memory_bytes: int, runtime: str | None, lease: Lease
-) -> Callable[[], Jail]:
-    """Decide first: docker when asked for or at hand, bubblewrap else, nothing less ever."""
+) -> Sequence[_Plan]:
+    """The kinds of jail to try, best first: docker when asked for or at hand, bubblewrap else, nothing less ever."""
     if kind == "bubblewrap":
-        return _bubblewrap(run_dir, memory_bytes)
+        return [_Plan(_bubblewrap(run_dir, memory_bytes))]
     facts = ask_engine(image)
-    if facts.answers and facts.has_image:
-        left_behind: set[str] = set()
-        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind)
-    if kind == "docker":
-        raise JailUnavailable(facts.complaint)
-    try:
-        return _bubblewrap(run_dir, memory_bytes)
-    except JailUnavailable as error:
-        raise JailUnavailable(f"no sandbox: {facts.complaint}; {error}") from error
+    if not (facts.answers and facts.has_image):
+        if kind == "docker":
+            raise JailUnavailable(facts.complaint)
+        try:
+            return [_Plan(_bubblewrap(run_dir, memory_bytes))]
+        except JailUnavailable as error:
+            raise JailUnavailable(f"no sandbox: {facts.complaint}; {error}") from error
+    left_behind: set[str] = set()
+
+    def container(walls: Walls) -> Callable[[], Jail]:
+        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind, walls)
+
+    plans = [_Plan(container(Walls.NAMESPACES))]
+    if kind == "auto":
+        # The engine is there and its jail may be of no use, an image of an older release for one.
+        with suppress(JailUnavailable):
+            plans.append(_Plan(_bubblewrap(run_dir, memory_bytes)))
+    return [*plans, _Plan(container(Walls.USERS), has_namespaces=False)]
 
 
 def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:

@@ -16,6 +16,13 @@ from typing import Any
 HEAD_BYTES_MAX = 4 * 2**20
 BODY_BYTES_MAX = 512 * 2**20
 
+# Time spent waiting for a processor is not held against a run: so many times its wall limit it may last in all.
+STARVED_FACTOR = 4
+
+# Tells an agent that its runs are kept apart by user ids and not by namespaces.
+WALLS_VARIABLE = "TOUCHSTONE_WALLS"
+WALLS_OF_USERS = "users"
+
 # What a candidate's environment is built from; PATH is the jail's own.
 CANDIDATE_ENVIRONMENT = {
     "HOME": "/box",

@@ -13,7 +13,7 @@ from sandbox.errors import JailLost, SandboxFault
 from sandbox.jail import Jail
 from sandbox.languages import Placed, check_name
 from sandbox.limits import Limits
-from sandbox.protocol import CANDIDATE_ENVIRONMENT, Frame, FrameError, FrameReader, FrameWriter
+from sandbox.protocol import CANDIDATE_ENVIRONMENT, STARVED_FACTOR, Frame, FrameError, FrameReader, FrameWriter
 from sandbox.run import Ended, Run, RunOutcome
 
 _SEND_S = 60.0
@@ -30,6 +30,10 @@ _ENDED = {
 
 class WardenLost(SandboxFault):
     """The run's warden died without a word: the kernel's doing, or the candidate's."""
+
+
+class RunRefused(JailLost):
+    """A run could not be set up: what separates it from the rest was refused."""
 
 
 class Session:
@@ -100,7 +104,8 @@ class Session:
             raise JailLost(f"{self.jail.name} does not answer") from error
         if frame.head.get("done") != done:
             self.broken = True
-            raise JailLost(f"{self.jail.name}: {frame.head.get('message') or frame.head!r:.500}")
+            kind = RunRefused if frame.head.get("refused") else JailLost
+            raise kind(f"{self.jail.name}: {frame.head.get('message') or frame.head!r:.500}")
         return frame
 
     # ---- A program ----
@@ -118,7 +123,7 @@ class Session:
         if placed.language.compile:
             compile_head = self._command(placed, placed.language.compile, limits, "exec")
         self.send({"do": "open", "key": key, "files": files, "compile": compile_head}, *body)
-        frame = self.expect("open", limits.wall_limit_s + _SLACK_S)
+        frame = self.expect("open", limits.wall_limit_s * STARVED_FACTOR + _SLACK_S)
         report = frame.head["compile"]
         if report is None:
             return None
@@ -150,7 +155,7 @@ class Session:
 
     def outcome(self, number: int, limits: Limits) -> tuple[RunOutcome, float]:
         """How the run that is due ended, and for how long it was kept waiting for a processor. Raises: SandboxFault."""
-        frame = self.expect("run", limits.wall_limit_s + _SLACK_S)
+        frame = self.expect("run", limits.wall_limit_s * STARVED_FACTOR + _SLACK_S)
         return self.read_outcome(frame, number)
 
     def read_outcome(self, frame: Frame, number: int) -> tuple[RunOutcome, float]:
@@ -202,7 +207,7 @@ class Session:
         reason = report["reason"]
         if reason == "failed":
             self.broken = True
-            raise JailLost(f"{self.jail.name}: a run could not be set up: {report.get('message')}")
+            raise RunRefused(f"{self.jail.name}: a run could not be set up: {report.get('message')}")
         if reason == "lost":
             self.broken = True
             raise WardenLost(f"{self.jail.name}: a run's warden is gone")

@@ -97,6 +97,37 @@ class OwnEngine:
         return ["docker", "--host", self.url, *arguments]
 
 
+def refusing_runtime(folder: Path) -> str:
+    """An OCI runtime that is the host's but for one thing: no container may make a namespace of users.
+
+    It stands for engines that ignore a caller's seccomp profile and kernels that forbid the call.
+
+    Returns: the option that makes it an engine's default.
+    """
+    program = folder / "refusing-runtime"
+    program.write_text(_REFUSING_RUNTIME)
+    program.chmod(0o755)
+    return f"--add-runtime=refusing={program}"
+
+
+_REFUSING_RUNTIME = """#!/usr/bin/python3 -I
+import json, os, sys
+if "create" in sys.argv:
+    path = os.path.join(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    rules = config["linux"]["seccomp"]["syscalls"]
+    for rule in rules:
+        rule["names"] = [name for name in rule["names"] if name not in ("clone", "unshare", "setns")]
+    rules[:] = [rule for rule in rules if rule["names"]]
+    no_new_user = {"index": 0, "value": 0x10000000, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
+    rules.append({"names": ["clone"], "action": "SCMP_ACT_ALLOW", "args": [no_new_user]})
+    with open(path, "w") as file:
+        json.dump(config, file)
+os.execvp("runc", ["runc", *sys.argv[1:]])
+"""
+
+
 @contextlib.contextmanager
 def own_engine(*options: str) -> Iterator[OwnEngine]:
     """A running engine that has IMAGE, gone at the end."""

@@ -10,6 +10,8 @@ input ends, so do the agent and the jail.
 
 The agent is not dumpable and lies in another pid, mount and user namespace than any candidate; its folder is covered
 by the candidate's own tmpfs. It knows no expected answer, and no other candidate than the one it was opened for.
+Where namespaces are refused (WALLS_VARIABLE says so) it is root with two capabilities, its folder is root's alone, and
+each run gets a user id of its own; see launcher.c.
 
 Frames from the runner (head["do"]): open, run, talk, say, hush, stop, close, ping, which. Frames to it (head["done"]):
 hello, open, run, said, silent, stop, close, ping, which, fault. Each is described where it is handled.
@@ -35,14 +37,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.agent.seccomp import build_filter
-from sandbox.protocol import CANDIDATE_ENVIRONMENT, Frame, FrameError, FrameReader, FrameWriter
+from sandbox.protocol import (
+    CANDIDATE_ENVIRONMENT,
+    STARVED_FACTOR,
+    WALLS_OF_USERS,
+    WALLS_VARIABLE,
+    Frame,
+    FrameError,
+    FrameReader,
+    FrameWriter,
+)
 
 HOME = b"/jail"
 CODE = "/touchstone"
 CHANNEL_VARIABLE = "TOUCHSTONE_CHANNEL"
 
-_REQUEST = struct.Struct("=IIQQQQQQQIIIIII")
-_STATUS = struct.Struct("=IIiiIIQQQQ32s")
+_REQUEST = struct.Struct("=IIQQQQQQQIIIIIIIIII")
+_STATUS = struct.Struct("=IIiiIIQQQQII32s")
 _MAGIC = 0x54534C31
 _HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
 _STAGE_ENDED = 2
@@ -66,6 +77,35 @@ class SpawnerLost(Exception):
     """A spawner does not start, answer or live; the jail is of no further use."""
 
 
+class RunRefused(Exception):
+    """The kernel refuses what separates one run from the rest."""
+
+
+@dataclass(slots=True)
+class Users:
+    """User ids that no other run has: neither here nor, as the kernel counts processes by user, in another jail."""
+
+    warden: int
+    last: int
+    given: int
+
+    @staticmethod
+    def choose() -> "Users":
+        """A range at random among those that exist here; where users are mapped that is not all of them."""
+        with open("/proc/self/uid_map") as file:
+            inside, _, count = map(int, file.readline().split())
+        first, span, size = (2**30, 2**30, 4096) if inside + count > 2**31 else (10_000, 50_000, 500)
+        warden = first + int.from_bytes(os.urandom(8), "big") % (span // size) * size
+        return Users(warden, warden + size - 1, warden)
+
+    def next(self) -> int:
+        """One that was not given before. Raises: ValueError when there is none left."""
+        if self.given == self.last:
+            raise ValueError("this jail has no user left")
+        self.given += 1
+        return self.given
+
+
 @dataclass(slots=True)
 class Spawner:
     """A process that starts runs: the launcher program, or a zygote of some flavour."""
@@ -74,7 +114,7 @@ class Spawner:
     sock: socket.socket
 
     def start_run(self, request: bytes, fds: list[int]) -> int:
-        """Hand over a request and its descriptors; returns a pidfd of the warden. Raises: OSError, SpawnerLost."""
+        """Hand over a request and its descriptors; returns a pidfd of the warden. Raises: RunRefused, SpawnerLost."""
         try:
             socket.send_fds(self.sock, [request], fds)
             answer, received, _, _ = socket.recv_fds(self.sock, 4, 1)
@@ -84,7 +124,7 @@ class Spawner:
             raise SpawnerLost("spawner ended")
         (code,) = struct.unpack("=i", answer)
         if code != 0 or not received:
-            raise OSError(code, os.strerror(code))
+            raise RunRefused(f"namespaces: {os.strerror(code)}")
         return received[0]
 
 
@@ -119,7 +159,8 @@ class RunUnderWay:
 class Agent:
     """See the module's theory of operation."""
 
-    def __init__(self, stdin_fd: int, stdout_fd: int) -> None:
+    def __init__(self, stdin_fd: int, stdout_fd: int, users: Users | None) -> None:
+        """Args: users: those of the runs; None: runs have namespaces."""
         self._stdin_fd = stdin_fd
         self._stdout_fd = stdout_fd
         os.set_blocking(stdin_fd, False)
@@ -131,10 +172,14 @@ class Agent:
         self._outbox: deque[memoryview] = deque()
         self._outbox_bytes = 0
         self._filter = build_filter()
+        self._users = users
+        self._landlock = landlock_version()
+        self._unclean = False  # Something of a run is still there.
         self._spawners: dict[str, Spawner] = {}
         self._queue: deque[Frame] = deque()
         self._current: RunUnderWay | None = None
         self._program_folder: bytes | None = None
+        self._program_laid: tuple[int, int] | None = None  # What _measure says of it; asked once, as it never changes.
         self._cache: dict[str, tuple[bytes, int]] = {}
         self._cache_bytes = 0
         self._folders = 0
@@ -191,7 +236,8 @@ class Agent:
         self._outbox.append(memoryview(data))
         self._outbox_bytes += len(data)
         now = time.monotonic()
-        if patient and self._queue and self._outbox_bytes < _PATIENT_BYTES and now < self._flushed + _PATIENT_S:
+        more = self._queue or self._current is not None
+        if patient and more and self._outbox_bytes < _PATIENT_BYTES and now < self._flushed + _PATIENT_S:
             self._held_back = True
             return
         self._flush_now()
@@ -253,6 +299,8 @@ class Agent:
             frame = self._queue.popleft()
             try:
                 self._handle(frame)
+            except RunRefused as error:
+                self._send({"done": "fault", "message": str(error), "refused": True})
             except (OSError, SpawnerLost, ValueError, KeyError) as error:
                 self._send({"done": "fault", "message": f"{type(error).__name__}: {error}"[:500]})
 
@@ -268,7 +316,7 @@ class Agent:
             # The candidate is done with: its folders go. "strangers" counts processes that should not be there.
             self._forget_program()
             self._await_wardens(_BACKSTOP_S)
-            self._send({"done": "close", "strangers": self._strangers()})
+            self._send({"done": "close", "strangers": self._strangers() + self._unclean})
         elif action == "stopped":
             self._send({"done": "stop"})
         elif action == "ping":
@@ -297,6 +345,8 @@ class Agent:
             self._send({"done": "open", "compile": None})
             return
         products = self._new_folder()
+        if self._users is not None:
+            os.chmod(products, 0o777)  # noqa: S103 - the run's user copies into it; nobody else comes as far as HOME.
 
         def finish(run: RunUnderWay, outcome: dict[str, Any]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -358,7 +408,7 @@ class Agent:
             shutil.rmtree(old_folder, ignore_errors=True)
 
     def _forget_program(self) -> None:
-        folder, self._program_folder = self._program_folder, None
+        folder, self._program_folder, self._program_laid = self._program_folder, None, None
         if folder is not None and all(folder != kept for kept, _ in self._cache.values()):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -376,6 +426,8 @@ class Agent:
         finish: Callable[[RunUnderWay, dict[str, Any]], None],
     ) -> None:
         """Start one run. Its descriptors are ours until the spawner has its own copies."""
+        if self._unclean:
+            raise ValueError("something of the run before is still there")
         limits = head["limits"]
         spawner = self._spawner(head["spawner"])
         ours: list[int] = []  # Closed whatever happens.
@@ -389,6 +441,9 @@ class Agent:
             stderr_r, stderr_w = os.pipe2(os.O_CLOEXEC)
             ours.append(stderr_w)
             kept.append(stderr_r)
+            if self._users is not None:  # Else the run's user could not open /dev/stdout, whose owner is ours.
+                os.fchmod(stdout_w, 0o666)
+                os.fchmod(stderr_w, 0o666)
             with contextlib.suppress(OSError):  # A larger pipe means fewer wake-ups; refused, the run is only slower.
                 fcntl.fcntl(stdout_w, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             status, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -412,7 +467,10 @@ class Agent:
                 fds.append(ours[-1])
                 flags |= _HAS_CHANNEL
                 environment[CHANNEL_VARIABLE] = "3"
-            laid = [_measure(path) for path in (program, extra) if path is not None]
+            laid = [] if extra is None else [_measure(extra)]
+            if program == self._program_folder and self._program_laid is None:
+                self._program_laid = _measure(program)
+            laid.append(self._program_laid or _measure(program))
             total = sum(size for size, _ in laid), sum(count for _, count in laid)
             request = self._request(flags, limits, head, environment, total)
             pidfd = spawner.start_run(request, fds)
@@ -426,7 +484,7 @@ class Agent:
         run = RunUnderWay(
             number=number,
             output_bytes_max=limits["output_bytes"],
-            deadline=time.monotonic() + limits["wall_s"] + _BACKSTOP_S,
+            deadline=time.monotonic() + limits["wall_s"] * STARVED_FACTOR + _BACKSTOP_S,
             pidfd=pidfd,
             status=socket.socket(fileno=kept[2]),
             stdout_fd=stdout_r,
@@ -486,9 +544,13 @@ class Agent:
             limits["processes"] + head.get("processes_extra", 0),
             head.get("open_files", _OPEN_FILES),
             _INODES + laid[1],
+            0 if self._users is None else self._users.next(),
+            0 if self._users is None else self._users.warden,
+            self._landlock,
             len(arguments),
             len(variables),
             len(self._filter) // 8,
+            0,
         )
         request = fixed + self._filter + b"".join(text + b"\0" for text in arguments + variables)
         if len(request) > _REQUEST_BYTES_MAX:
@@ -558,8 +620,13 @@ class Agent:
             self._drain_channel(run)
         self._release(run)
         self._current = None
-        run.finish(run, self._outcome(run, message))
-        self._start_next()
+        outcome = self._outcome(run, message)
+        if self._queue and self._queue[0].head["do"] == "run" and not self._unclean:
+            self._start_next()  # The next run goes on while this one's report is written. It has nothing to say yet.
+            run.finish(run, outcome)
+        else:
+            run.finish(run, outcome)
+            self._start_next()
 
     def _release(self, run: RunUnderWay) -> None:
         for fd in (run.stdout_fd, run.stderr_fd):
@@ -590,7 +657,9 @@ class Agent:
             if self._saw_oom(run):
                 return {"reason": "memory", "wait_status": 9, "cpu_s": 0.0, "wall_s": 0.0, "memory_bytes": 0, **sizes}
             return {"reason": "lost", "wait_status": 9, **sizes}
-        magic, stage, error, wait_status, reason, left, cpu_us, wall_us, peak, delay_us, where = _STATUS.unpack(message)
+        magic, stage, error, wait_status, reason, left, *used, unclean, _, where = _STATUS.unpack(message)
+        cpu_us, wall_us, peak, delay_us = used
+        self._unclean = self._unclean or unclean != 0
         if magic != _MAGIC or stage != _STAGE_ENDED:
             place = where.rstrip(b"\0").decode(errors="replace")
             return {"reason": "failed", "message": f"{place}: {os.strerror(error)}", **sizes}
@@ -758,6 +827,7 @@ class Agent:
             "folders": len(os.listdir(HOME)) - len(self._cache),
             "mounts": _count_lines("/proc/self/mounts"),
             "strangers": self._strangers(),
+            "landlock": self._landlock,
             "oom_kills": read_oom_kills(),
         }
 
@@ -820,6 +890,20 @@ def spawner_environment() -> dict[str, str]:
     return {**CANDIDATE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)}
 
 
+def landlock_version() -> int:
+    """What the launcher can use of Landlock: the kernel's version of it, from 2 on; 0: nothing.
+
+    Version 1 forbids every move of a file from one folder to another, which honest programs do.
+    """
+    import ctypes
+
+    create_ruleset, version_please = 444, 1  # The same number on every architecture.
+    if not os.path.exists(f"{CODE}/launcher"):
+        return 0
+    found: int = ctypes.CDLL(None, use_errno=True).syscall(create_ruleset, None, 0, version_please)
+    return found if found >= 2 else 0
+
+
 def _hide() -> None:
     """Not dumpable: no process of the same user may trace us or read our memory."""
     import ctypes
@@ -841,8 +925,15 @@ def main() -> None:
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(2, 1)
+    users = None
+    if os.environ.get(WALLS_VARIABLE) == WALLS_OF_USERS:
+        users = Users.choose()
+        # Said when the container was made, but there are engines that give a mount the mode of what it covers.
+        os.chmod(HOME, 0o700)
+        for place in ("/box", "/tmp", "/dev/shm"):  # noqa: S108
+            os.chmod(place, 0o1777)  # noqa: S103 - each run's own while it lasts, and swept afterwards.
     try:
-        Agent(stdin_fd, stdout_fd).serve()
+        Agent(stdin_fd, stdout_fd, users).serve()
     except (BrokenPipeError, ConnectionResetError):
         pass  # The runner is gone, which ends us as well as the end of its stream does.
     except OSError as error:

@@ -1,7 +1,8 @@
 """launcher.c in Python, for a host that has no C compiler to build it with: the same walls, at a few times the cost.
 
 Speaks the same requests and reports as launcher.c, whose theory of operation holds here too, and offers the same calls.
-The two differ in cost: a warden is a fork of the interpreter, and looks less often.
+The two differ in cost: a warden is a fork of the interpreter, and looks less often. Not here: runs without namespaces
+(the image has the other launcher) and Landlock.
 """
 
 import ctypes
@@ -18,8 +19,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-_REQUEST = struct.Struct("=IIQQQQQQQIIIIII")
-_STATUS = struct.Struct("=IIiiIIQQQQ32s")
+from sandbox.protocol import STARVED_FACTOR
+
+_REQUEST = struct.Struct("=IIQQQQQQQIIIIIIIIII")
+_STATUS = struct.Struct("=IIiiIIQQQQII32s")
 _MAGIC = 0x54534C31
 _HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
 _FAILED, _ENDED = 1, 2
@@ -83,21 +86,13 @@ class PyLauncher:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         self._libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
-    def touchstone_argument_count(self) -> int:
-        """Of the candidate."""
-        return len(self._current().arguments)
+    def texts(self) -> tuple[list[bytes], list[bytes]]:
+        """The candidate's arguments and its environment."""
+        assert self._request is not None  # noqa: S101 - asked for only in a candidate.
+        return self._request.arguments, self._request.environment
 
-    def touchstone_argument(self, index: int) -> bytes:
-        """Of the candidate."""
-        return self._current().arguments[index]
-
-    def touchstone_environment_count(self) -> int:
-        """Of the candidate."""
-        return len(self._current().environment)
-
-    def touchstone_environment(self, index: int) -> bytes:
-        """Of the candidate."""
-        return self._current().environment[index]
+    def touchstone_expect_writes(self, start: int, size: int) -> None:
+        """Saves nothing here."""
 
     def touchstone_next(self, sock_fd: int) -> int:
         """One request: 0 in the spawner, 1 in the candidate, -1 when the agent is gone."""
@@ -131,10 +126,6 @@ class PyLauncher:
         os.close(sock_fd)
         return self._be_warden(request, uid, gid)
 
-    def _current(self) -> _Request:
-        assert self._request is not None  # noqa: S101 - asked for only in a candidate.
-        return self._request
-
     # ---- The warden ----
 
     def _be_warden(self, request: _Request, uid: int, gid: int) -> int:
@@ -157,7 +148,7 @@ class PyLauncher:
         except (OSError, _Failure, ValueError) as error:
             code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
             where = str(error).encode()[:31]
-            report = _STATUS.pack(_MAGIC, _FAILED, code, 0, 0, 0, 0, 0, 0, 0, where)
+            report = _STATUS.pack(_MAGIC, _FAILED, code, 0, 0, 0, 0, 0, 0, 0, 0, 0, where)
         with suppress(OSError):
             while status.recv(16, socket.MSG_DONTWAIT):
                 pass
@@ -267,9 +258,11 @@ class PyLauncher:
         while wait_status is None and reason == _NONE:
             now = time.monotonic()
             if now >= wall_end:
-                reason = _WALL
                 delay = max(delay, _measure(proc, seen_by_pid).delay_us)
-                break
+                wall_end = started + (request.wall_us + min(delay, request.wall_us * (STARVED_FACTOR - 1))) / 1e6
+                if now >= wall_end:
+                    reason = _WALL
+                    break
             if now >= next_look:
                 usage = _measure(proc, seen_by_pid)
                 seen_us = seen_by_pid.get("", 0) * 1_000_000 // os.sysconf("SC_CLK_TCK")
@@ -318,18 +311,18 @@ class PyLauncher:
                 reason, code = _COLLECT, error.errno or errno.EIO
         wall_us = int((ended - started) * 1e6)
         return _STATUS.pack(
-            _MAGIC, _ENDED, code, wait_status, reason, left, cpu, wall_us, max(peak, resident), delay, b""
+            _MAGIC, _ENDED, code, wait_status, reason, left, cpu, wall_us, max(peak, resident), delay, 0, 0, b""
         )
 
 
 def _parse(message: bytes) -> _Request | None:
     if len(message) < _REQUEST.size:
         return None
-    magic, flags, *numbers, arguments, environment, filters = _REQUEST.unpack_from(message)
+    magic, flags, *numbers, run_user, _, _, arguments, environment, filters, _ = _REQUEST.unpack_from(message)
     cpu, wall, memory, file, world, stack, data, processes, open_files, inodes = numbers
     at = _REQUEST.size + 8 * filters
     texts = message[at:].split(b"\0")[:-1]
-    if magic != _MAGIC or arguments == 0 or len(texts) != arguments + environment:
+    if magic != _MAGIC or run_user != 0 or arguments == 0 or len(texts) != arguments + environment:
         return None
     program = message[_REQUEST.size : at]
     return _Request(
@@ -469,8 +462,7 @@ def serve_programs(sock_fd: int) -> None:
         parent()
         if role < 0:
             return
-    arguments = [launcher.touchstone_argument(index) for index in range(launcher.touchstone_argument_count())]
-    variables = [launcher.touchstone_environment(index) for index in range(launcher.touchstone_environment_count())]
+    arguments, variables = launcher.texts()
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # As a program expects to find them.
     try:

@@ -15,8 +15,10 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import os
 import socket
+import struct
 import sys
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
@@ -55,10 +57,14 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
             continue
     launcher = _load_launcher(launcher_path)
     _make_threads_modest()
-    launcher.touchstone_become_spawner()
+    _warm_up()
+    own_environment = [name + b"=" + value for name, value in os.environb.items()]
     gc.collect()
     gc.freeze()
     gc.disable()
+    for start, size in _learn_writes():
+        launcher.touchstone_expect_writes(ctypes.c_size_t(start), ctypes.c_size_t(size))
+    launcher.touchstone_become_spawner()
     socket.socket(fileno=os.dup(sock_fd)).send(b"ready")
     before, parent, child = (
         getattr(ctypes.pythonapi, name) for name in ("PyOS_BeforeFork", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child")
@@ -73,11 +79,114 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
         parent()
         if role < 0:
             return
-    arguments = [
-        os.fsdecode(launcher.touchstone_argument(index)) for index in range(launcher.touchstone_argument_count())
-    ]
-    environment = [launcher.touchstone_environment(index) for index in range(launcher.touchstone_environment_count())]
-    _become_program(arguments, environment)
+    arguments, environment = _texts(launcher)
+    if environment != own_environment:  # As a rule the agent starts us with what a program gets.
+        _set_environment(environment)
+    _become_program([os.fsdecode(argument) for argument in arguments])
+
+
+# Something of what most programs do.
+_WARM_UP = b"""
+import sys
+from collections import defaultdict
+class Pair:
+    def __init__(self, a, b): self.a, self.b = a, b
+    def total(self): return self.a + self.b
+def main(lines):
+    counts = defaultdict(int)
+    for line in lines:
+        a, b = map(int, line.split())
+        counts[a] += Pair(a, b).total()
+        print(a + b, f"{a / b:.2f}", sorted([a, b], key=lambda n: -n), end=" ")
+    print(" ".join(str(value) for _, value in sorted(counts.items())))
+    if len(counts) > 2: raise ValueError("seen")
+n = int(input())
+main([input() for _ in range(n)] + sys.stdin.readlines())
+"""
+_WARM_UP_ROUNDS = 24  # The interpreter specialises a function after some eight calls, and a loop after more.
+
+
+def _warm_up() -> None:
+    """Run a program here, in the way of a fork, some times over.
+
+    What the interpreter learns on the way (specialised code, looked-up attributes) lies in pages that every fork then
+    shares; otherwise each would learn it anew, and pay a page fault for each page it is written to.
+    """
+    streams = sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__
+    main, argv, path = sys.modules["__main__"], sys.argv, sys.path
+    source = os.memfd_create("program")
+    os.write(source, _WARM_UP)
+    for round_number in range(_WARM_UP_ROUNDS):
+        program = _prepare(["main.py"], f"/proc/self/fd/{source}")
+        sys.stdin = io.TextIOWrapper(io.BytesIO(b"2\n1 2\n3 4\n" + b"5 6\n" * (round_number % 2)))
+        _run_main(f"/proc/self/fd/{source}", program.__dict__)
+        _clear(program.__dict__)
+        sys.path = path[:]
+    os.close(source)
+    sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    sys.modules["__main__"], sys.argv, sys.path = main, argv, path
+    sys.setrecursionlimit(1000)
+
+
+_SMALL = b"a, b = map(int, input().split())\nprint(a + b)\n"
+_EXCLUSIVE = 1 << 56  # In a page's word of /proc/self/pagemap: mapped by nobody else.
+_PRESENT = 1 << 63
+
+
+def _learn_writes() -> list[tuple[int, int]]:
+    """Which pages a fork writes to on the way through a small program, as starts and sizes: tried once, in a fork.
+
+    Returns: nothing where the kernel does not say.
+    """
+    source = os.memfd_create("program")
+    os.write(source, _SMALL)
+    receive, send = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            path = f"/proc/self/fd/{source}"
+            program = _prepare(["main.py"], path)
+            sys.stdin = io.TextIOWrapper(io.BytesIO(b"1 2\n"))
+            gc.enable()
+            _shut_down(_run_main(path, program.__dict__), program)
+            stretches = _own_pages()[:_STRETCHES_MAX]
+            os.write(send, struct.pack(f"={2 * len(stretches)}Q", *(n for stretch in stretches for n in stretch)))
+        finally:
+            os._exit(0)
+    os.close(send)
+    with open(receive, "rb") as pipe:
+        numbers = [number for (number,) in struct.iter_unpack("=Q", pipe.read())]
+    os.waitpid(pid, 0)
+    os.close(source)
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+_STRETCHES_MAX = 1000  # Their description fits into a pipe.
+
+
+def _own_pages() -> list[tuple[int, int]]:
+    """Stretches of writable memory that a fork has got for itself."""
+    size = os.sysconf("SC_PAGE_SIZE")
+    found: list[tuple[int, int]] = []
+    with open("/proc/self/maps") as file:
+        areas = [line.split() for line in file]
+    with open("/proc/self/pagemap", "rb", buffering=0) as pages:
+        for place, rights, *_, name in areas:
+            if not rights.startswith("rw") or name == "[stack]":
+                continue
+            first, last = (int(number, 16) // size for number in place.split("-"))
+            pages.seek(first * 8)
+            start = None
+            for page, (word,) in enumerate(struct.iter_unpack("=Q", pages.read((last - first) * 8)), first):
+                own = word & _PRESENT and word & _EXCLUSIVE
+                if own and start is None:
+                    start = page
+                elif not own and start is not None:
+                    found.append((start * size, (page - start) * size))
+                    start = None
+            if start is not None:
+                found.append((start * size, (last - start) * size))
+    return found
 
 
 def _load_launcher(path: str) -> Any:
@@ -89,9 +198,29 @@ def _load_launcher(path: str) -> Any:
         sys.path.remove("/touchstone")
         return PyLauncher()
     launcher = ctypes.PyDLL(path)  # PyDLL keeps the interpreter lock, so that the fork finds it held.
-    launcher.touchstone_argument.restype = ctypes.c_char_p
-    launcher.touchstone_environment.restype = ctypes.c_char_p
+    launcher.touchstone_texts.restype = ctypes.c_void_p
+    launcher.touchstone_texts_size.restype = ctypes.c_size_t
     return launcher
+
+
+def _texts(launcher: Any) -> tuple[list[bytes], list[bytes]]:
+    """The program's arguments and its environment."""
+    if isinstance(launcher, ctypes.PyDLL):
+        whole = ctypes.string_at(launcher.touchstone_texts(), launcher.touchstone_texts_size())
+        texts = whole.split(b"\0")[:-1]
+        count = launcher.touchstone_argument_count()
+        return texts[:count], texts[count:]
+    found: tuple[list[bytes], list[bytes]] = launcher.texts()
+    return found
+
+
+def _set_environment(variables: list[bytes]) -> None:
+    wanted = dict(variable.split(b"=", 1) for variable in variables)
+    for name in set(os.environb) - set(wanted):
+        del os.environb[name]
+    for name, value in wanted.items():
+        if os.environb.get(name) != value:
+            os.environb[name] = value
 
 
 def _make_threads_modest() -> None:
@@ -107,17 +236,18 @@ def _make_threads_modest() -> None:
         library.pthread_setattr_default_np(attributes)
 
 
-def _become_program(arguments: list[str], environment: list[bytes]) -> NoReturn:
+def _become_program(arguments: list[str]) -> NoReturn:
     """Turn this fork into `python3 arguments[0] arguments[1:]`; ends the process."""
-    wanted = dict(entry.split(b"=", 1) for entry in environment)
-    if os.environb != wanted:  # As a rule only the channel's variable is new: the agent starts us with the others.
-        for variable in set(os.environb) - set(wanted):
-            del os.environb[variable]
-        for variable, value in wanted.items():
-            if os.environb.get(variable) != value:
-                os.environb[variable] = value
-    sys.argv = list(arguments)
     path = os.path.join(_PROGRAM_FOLDER, arguments[0])
+    main = _prepare(arguments, path)
+    gc.enable()
+    status = _run_main(path, main.__dict__)
+    os._exit(_shut_down(status, main))
+
+
+def _prepare(arguments: list[str], path: str) -> ModuleType:
+    """The surroundings of a program that begins, and its empty main module."""
+    sys.argv = list(arguments)
     sys.path.insert(0, os.path.dirname(path))
     _open_standard_streams()
     numpy = sys.modules.get("numpy.random")
@@ -127,10 +257,8 @@ def _become_program(arguments: list[str], environment: list[bytes]) -> NoReturn:
     main.__dict__.update(__file__=path, __builtins__=sys.modules["builtins"], __annotations__={})
     main.__loader__ = None
     sys.modules["__main__"] = main
-    gc.enable()
-    sys.setrecursionlimit(1000 + _depth())
-    status = _run_main(path, main.__dict__)
-    os._exit(_shut_down(status, main))
+    sys.setrecursionlimit(1000 + _depth() - 1)  # Our own frame will be gone.
+    return main
 
 
 def _depth() -> int:
@@ -201,17 +329,18 @@ def _shut_down(status: int, main: ModuleType) -> int:
             status = _exit_status(stop)
         except BaseException as error:  # noqa: BLE001
             sys.__excepthook__(type(error), error, error.__traceback__)
-    if not _flush():
-        status = 120
-    names = main.__dict__
+    whole = _flush()
+    return status if _clear(main.__dict__) and whole else 120
+
+
+def _clear(names: dict[str, Any]) -> bool:
+    """Let go of a module's globals, private ones first, and of what their ends have printed."""
     for private in (True, False):
         for name in list(names):
             is_private = name.startswith("_") and not name.startswith("__")
             if name != "__builtins__" and is_private is private:
                 names[name] = None
-    if not _flush():
-        status = 120
-    return status
+    return _flush()
 
 
 def _flush() -> bool:

@@ -1,21 +1,14 @@
 """A real runner of each kind, made once; docker's is skipped where no engine answers or has the image."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox.admission import Admission
-from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap, find_toolchains
-from sandbox.docker_jail import ask_engine
 from sandbox.limits import Limits
-from sandbox.pool import JailPool, PooledRunner, open_runner
+from sandbox.pool import PooledRunner
 from sandbox.run import Program, Run, RunOutcome
-from sandbox.staging import default_cache, stage_agent
-
-IMAGE = os.environ.get("TOUCHSTONE_SANDBOX_IMAGE", "touchstone-sandbox:latest")
-KINDS = ["bubblewrap", "pylauncher", pytest.param("docker", marks=pytest.mark.docker)]
+from tests.jails import KINDS, open_kind
 
 
 @pytest.fixture(scope="session")
@@ -27,28 +20,9 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=KINDS)
 def runner(request: pytest.FixtureRequest, run_dir: Path) -> Iterator[PooledRunner]:
     """One warm jail of the kind."""
-    if request.param == "docker":
-        facts = ask_engine(IMAGE)
-        if not (facts.answers and facts.has_image):
-            pytest.skip(facts.complaint)
-    if request.param == "pylauncher":
-        runner = _open_without_compiler(run_dir)
-    else:
-        runner = open_runner(request.param, jails=1, image=IMAGE, run_dir=run_dir)
+    runner = open_kind(request.param, run_dir)
     yield runner
     runner.close()
-
-
-def _open_without_compiler(run_dir: Path) -> PooledRunner:
-    """Bubblewrap as on a host that cannot build the launcher: its twin in Python serves."""
-    program = find_bubblewrap()
-    assert program is not None
-    agent = stage_agent(default_cache(), compiler="")
-    assert not (agent / "launcher").exists()
-    toolchains = find_toolchains(os.environ)
-    return PooledRunner(
-        JailPool(lambda: BubblewrapJail(program, agent, None, toolchains), 1, 200), Admission(run_dir / "slots", 2)
-    )
 
 
 @pytest.fixture

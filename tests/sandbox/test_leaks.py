@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.docker_jail import LABEL_LEASE, ask_engine
+from sandbox.docker_jail import LABEL_LEASE
 from sandbox.limits import MIB, Limits
-from sandbox.pool import PooledRunner, open_runner
+from sandbox.pool import PooledRunner
 from sandbox.run import Program, Run
-
-IMAGE = os.environ.get("TOUCHSTONE_SANDBOX_IMAGE", "touchstone-sandbox:latest")
+from tests.jails import DOCKER, DOCKER_USERS, open_kind
 
 PROGRAMS = {
     "honest": "print(input())",
@@ -35,17 +34,7 @@ LIMITS = Limits(cpu_s=1.0, memory_bytes=128 * MIB, output_bytes=200_000, file_by
 
 @contextlib.contextmanager
 def _opened(kind: str, run_dir: Path) -> Iterator[PooledRunner]:
-    if kind == "docker":
-        facts = ask_engine(IMAGE)
-        if not (facts.answers and facts.has_image):
-            pytest.skip(facts.complaint)
-    runner = open_runner(
-        "docker" if kind == "docker" else "bubblewrap",
-        jails=1,
-        image=IMAGE,
-        run_dir=run_dir,
-        candidates_per_jail=10**6,
-    )
+    runner = open_kind(kind, run_dir, candidates_per_jail=10**6)
     try:
         yield runner
     finally:
@@ -88,7 +77,7 @@ def _control_groups() -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.mark.parametrize("kind", ["bubblewrap", DOCKER, DOCKER_USERS])
 def test_two_thousand_mixed_runs_leave_nothing(kind: str, tmp_path: Path) -> None:
     """Attacks included; one jail bears them all, so that what leaks adds up."""
     others = _control_groups()  # Of runners that other tests keep open.
@@ -102,6 +91,6 @@ def test_two_thousand_mixed_runs_leave_nothing(kind: str, tmp_path: Path) -> Non
         (lease,) = (path.name for path in (tmp_path / "leases").iterdir())
     assert list((tmp_path / "leases").iterdir()) == []
     assert _control_groups() <= others
-    if kind == "docker":
+    if kind.startswith("docker"):
         search = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL_LEASE}={lease}"]
         assert subprocess.run(search, capture_output=True, text=True, check=True).stdout == ""

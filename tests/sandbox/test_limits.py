@@ -1,12 +1,16 @@
 """Every limit ends a run under its own name, and an honest program within its limits is left alone."""
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from sandbox.limits import MIB, Limits
 from sandbox.pool import PooledRunner
+from sandbox.protocol import STARVED_FACTOR
 from sandbox.run import Ended, Program, Run, RunOutcome
 
 RunPython = Callable[..., RunOutcome]
@@ -206,3 +210,47 @@ def test_a_compiler_bomb_is_bounded(runner: PooledRunner) -> None:
     assert time.monotonic() - started < 10
     with runner.open(Program("cpp", {"main.cpp": b"int main() { return 7; }"})) as candidate:
         assert [outcome.exit_code for outcome in candidate.run([Run()], Limits())] == [7]
+
+
+@pytest.fixture
+def busy_machine() -> Iterator[None]:
+    """Two processes for each processor that never rest."""
+    hogs = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * len(os.sched_getaffinity(0)))
+    ]
+    yield
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+
+
+@pytest.mark.usefixtures("busy_machine")
+def test_waiting_for_a_processor_is_not_held_against_a_program(run_python: RunPython) -> None:
+    """A modest program on a busy machine lasts longer than its wall limit and ends well, or gets all of the credit."""
+    limits = Limits(cpu_s=5, wall_s=0.4)
+    outcome = run_python(
+        "import os, time\nos.nice(5)\nwhile time.process_time() < 0.3: pass\nprint('done')", limits=limits
+    )
+    assert outcome.wall_s > 0.4
+    assert outcome.stdout == b"done\n" or outcome.wall_s > 0.9 * STARVED_FACTOR * 0.4, outcome
+
+
+@pytest.mark.usefixtures("busy_machine")
+def test_sleeping_on_a_busy_machine_buys_nothing(run_python: RunPython) -> None:
+    """A sleeper waits for no processor."""
+    outcome = run_python("import time; time.sleep(30)", limits=Limits(cpu_s=5, wall_s=0.4))
+    assert outcome.ended is Ended.TIME_LIMIT
+    assert outcome.wall_s < 0.9 * STARVED_FACTOR * 0.4
+
+
+def test_a_run_that_is_stopped_at_any_moment_reports(runner: PooledRunner) -> None:
+    """Also in the moments in which it is still being set up: the jail is sound afterwards, and nothing waits long."""
+    source = b"x = []\nwhile True: x.append(bytearray(1 << 20))"
+    started = time.monotonic()
+    with runner.open(Program("python", {"main.py": source})) as candidate:
+        for moment in range(60):
+            with candidate.talk(Run(), Limits(memory_bytes=256 * MIB)) as conversation:
+                time.sleep(0.0005 * (moment % 30))
+                outcome = conversation.finish(kill=True)
+            assert outcome.ended in (Ended.SIGNALLED, Ended.MEMORY_LIMIT), outcome
+    assert time.monotonic() - started < 60

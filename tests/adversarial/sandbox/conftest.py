@@ -1,28 +1,19 @@
 """A real runner of each kind for hostile programs; docker's is skipped where no engine answers or has the image."""
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from sandbox.docker_jail import ask_engine
 from sandbox.limits import MIB, Limits
-from sandbox.pool import PooledRunner, open_runner
+from sandbox.pool import PooledRunner
 from sandbox.run import Program, Run, RunOutcome
+from tests.jails import DOCKER, DOCKER_USERS, open_kind
 
-IMAGE = os.environ.get("TOUCHSTONE_SANDBOX_IMAGE", "touchstone-sandbox:latest")
 
-
-@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(scope="module", params=["bubblewrap", DOCKER, DOCKER_USERS])
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PooledRunner]:
     """One warm jail of the kind, for one file of attacks: every attack meets the traces of the one before."""
-    if request.param == "docker":
-        facts = ask_engine(IMAGE)
-        if not (facts.answers and facts.has_image):
-            pytest.skip(facts.complaint)
-    runner = open_runner(
-        request.param, jails=1, image=IMAGE, run_dir=tmp_path_factory.getbasetemp() / "attacked", cores=1
-    )
+    runner = open_kind(request.param, tmp_path_factory.getbasetemp() / "attacked")
     yield runner
     runner.close()
 

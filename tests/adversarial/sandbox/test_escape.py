@@ -59,8 +59,11 @@ ROWS = {
     "the agent's folder": "import os\nfor d in ('/jail', '/touchstone'):\n  for r, _, f in os.walk(d):\n"
     "    if any(n.endswith(('.py', '.so', '.c')) or n == 'launcher' for n in f if not r.startswith('/jail/box')): "
     "print('CHEATED', r, f)",
-    "another process of the jail": "import os\nprint([p for p in os.listdir('/proc') if p.isdigit() and int(p) > 2] "
-    "and 'CHEATED')",
+    "another process of the jail": "import os\nfor p in filter(str.isdigit, os.listdir('/proc')):\n"
+    "  if int(p) == os.getpid(): continue\n  for n in ('mem', 'maps', 'environ', 'stack', 'auxv', 'cwd', 'root', 'exe', 'fd', 'fdinfo'):\n"
+    "    try: os.listdir(f'/proc/{p}/{n}'); print('CHEATED', p, n)\n    except OSError: pass\n"
+    "    try: open(f'/proc/{p}/{n}', 'rb').read(1) is not None and print('CHEATED', p, n)\n    except OSError: pass\n"
+    "  try: os.kill(int(p), 0); print(int(p) > 1 and 'CHEATED')\n  except OSError: pass",
     "the warden's memory by /proc": "try: open('/proc/1/mem', 'rb').read(1); print('CHEATED')\n"
     "except OSError as e: print(e)",
     "the warden's descriptors": "import os\ntry: print('CHEATED', os.listdir('/proc/1/fd'))\nexcept OSError as e: print(e)",
@@ -97,9 +100,10 @@ def test_no_way_out(attack: Attack, name: str) -> None:
     "signal", ["SIGKILL", "SIGSTOP", "SIGTERM", "SIGINT", "SIGSEGV", "SIGHUP", "SIGCHLD", "SIGXCPU", "SIGALRM"]
 )
 def test_the_warden_minds_no_signal(attack: Attack, signal: str) -> None:
-    """Signals to pid 1 from inside have no effect, and the run ends as it would have."""
+    """Signals to pid 1 and to one's parent have no effect or are refused, and the run ends as it would have."""
     outcome = attack(
-        f"import os, signal\nfor _ in range(50): os.kill(1, signal.{signal})\nprint('done', flush=True); os._exit(5)"
+        f"import os, signal\nfor n in range(100):\n  try: os.kill(1 if n % 2 else os.getppid(), signal.{signal})\n"
+        "  except PermissionError: pass\nprint('done', flush=True); os._exit(5)"
     )
     assert (outcome.stdout, outcome.exit_code) == (b"done\n", 5), outcome
 
