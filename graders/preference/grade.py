@@ -17,6 +17,9 @@ from graders.verdict import JsonValue, Outcome, Reason, Verdict
 
 EXPLAIN_CHARACTERS_MAX = 2048
 
+NUMBER_MAX = 1e12
+"""Magnitude to which a judge's numbers are held before they are added up; far outside of every scale's bounds."""
+
 NO_JUDGE = (
     "no judge is configured: add a table [judges.NAME] to the file that TOUCHSTONE_CONFIG names, for the API and for a "
     "judge worker (docs/judges.md)"
@@ -98,7 +101,7 @@ def conclude(
 
     Returns: correct or wrong where the judge has a threshold; else partial between the ends of the scale.
     """
-    mean = math.fsum(number / len(numbers) for number in numbers)  # Divided first: a sum might overflow.
+    mean = math.fsum(min(max(number, -NUMBER_MAX), NUMBER_MAX) for number in numbers) / len(numbers)
     if judge.dialect == "chat-pairwise":
         raw = 0.0 if abs(mean) < judge.margin else mean
         score = (raw + 2) / 4  # Of -2 to 2.

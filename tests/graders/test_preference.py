@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graders.preference.chat import Unreadable
@@ -117,6 +117,8 @@ def test_a_number_becomes_a_score(scale: Scale, number: float, score: float, out
     assert (verdict.score, verdict.outcome) == (score, outcome)
 
 
+@example(numbers=[1.7976931348623157e308] * 3, scale=LINEAR, threshold=None)
+@example(numbers=[-1.7976931348623157e308, 1.0], scale=Sigmoid(kind="sigmoid", width=1e-3), threshold=0.5)
 @given(
     numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8),
     scale=st.sampled_from([LINEAR, Linear(min=3, max=-3), Sigmoid(kind="sigmoid", center=-1, width=1e-3)]),
