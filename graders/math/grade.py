@@ -104,10 +104,13 @@ def read_reference(given: str) -> Reference:
         first = _option_letters(shown)
         if first is None and span.text is not None and span.method in ("phrase", "answer_tag", "hashes"):
             shown = span.text
-    dollars = _DOLLARS.match(shown) if "$" in shown or "\\" in shown else None
-    if dollars is not None and "$" not in dollars.group(2):
-        shown = dollars.group(2)
     shown = shown.strip()
+    if shown[:1] == "$" and shown[-1:] == "$" and shown.count("$") == 2:
+        shown = shown[1:-1].strip()
+    elif shown[:1] in ("$", "\\"):
+        dollars = _DOLLARS.match(shown)
+        if dollars is not None and "$" not in dollars.group(2):
+            shown = dollars.group(2).strip()
     if not shown:
         raise TaskInvalid("empty_reference", "the reference answer is empty")
     if len(shown) > REFERENCE_CHARS_MAX:

@@ -106,6 +106,8 @@ _TOKEN = re.compile(
     r"|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.",
     re.DOTALL,
 )
+# The same with the space before a piece, so that a look at it tells whether it is spaced.
+_SPACED_TOKEN = re.compile(rf" ?(?:{_TOKEN.pattern})", re.DOTALL)
 _TEXT_COMMANDS = names(
     "\\text \\textbf \\textit \\textrm \\mbox \\hbox \\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\operatorname"
     " \\operatorname* \\textsf \\texttt \\textnormal \\bold \\emph \\textup \\mathop \\boldsymbol \\pmb \\bm"
@@ -206,13 +208,27 @@ def tokenize(text: str, letters_only: bool = False) -> list[Token]:
     Raises:
         Unreadable: more than TOKENS_MAX tokens.
     """
+    bare = text.strip("$ ")
+    if bare:
+        # Most answers are nothing but pieces whose tokens are ready; brackets may be among them, as they only matter to
+        # what is not.
+        try:
+            ready = [*map(_READY_PIECES.__getitem__, _SPACED_TOKEN.findall(bare)), _END]
+        except KeyError:
+            pass
+        else:
+            if len(ready) > TOKENS_MAX + 1:
+                raise Unreadable("too many tokens")
+            if text[0] in "$ ":
+                ready[0] = ready[0]._replace(spaced=True)
+            return ready
     out: list[Token] = []
     _tokenize(text, 0, len(text), out, letters_only, False)
     if "quad" in text and any(token.text == "quad" for token in out):
         out = _separating(out)
     if len(out) > TOKENS_MAX:
         raise Unreadable("too many tokens")
-    out.append(Token("end", ""))
+    out.append(_END)
     return out
 
 
@@ -263,6 +279,37 @@ _READY_LETTERS = _READY | {
     chr(code): (Token("letter", chr(code)), Token("letter", chr(code), True))
     for code in (*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1))
 }
+
+
+_END = Token("end", "")
+
+
+class _Pieces(dict[str, Token]):
+    """The tokens of all pieces that mean the same wherever they stand; for any other piece a KeyError."""
+
+    def __missing__(self, piece: str) -> Token:
+        body = piece.removeprefix(" ")
+        if _PLAIN_NUMBER.fullmatch(body):
+            return Token("num", body, body != piece)
+        if body[:1] == "\\" and body[1:].isascii() and body[1:].isalpha() and body not in _NO_TOKENS:
+            return Token("cmd", body[1:], body != piece)
+        raise KeyError(piece)
+
+
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_NO_TOKENS = _FENCES | _SPACING_COMMANDS | _LAYOUT | _TEXT_COMMANDS | {"\\quad", "\\qquad"}
+
+
+def _ready_pieces() -> _Pieces:
+    """The pieces that are written most are there from the start, without and with a space before them."""
+    pieces = {body: tokens[0] for body, tokens in _READY_LETTERS.items()}
+    pieces |= {body: Token("op", body) for body in ("(", ")", "[", "]", "!", "\\{", "\\}", "\\%", "<=", ">=")}
+    pieces |= {f"\\{name}": Token("cmd", name) for name in (*GREEK, "sin", "cos", "tan", "log", "ln", "ldots", "circ")}
+    pieces |= {str(n): Token("num", str(n)) for n in range(100)}
+    return _Pieces(pieces | {f" {body}": token._replace(spaced=True) for body, token in pieces.items()})
+
+
+_READY_PIECES = _ready_pieces()
 
 
 def _tokenize(
