@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,17 @@ class History:
         return found + [f"item {n} was never sent" for n in self._answers]
 
 
-def send_requests(service: Service, numbers: list[int], history: History) -> None:
+def in_time(starts: range, seconds: float) -> Iterator[int]:
+    """Each start when it is due, so that what is sent lasts as long as the storm, however fast the service is."""
+    began = time.monotonic()
+    for place, start in enumerate(starts):
+        time.sleep(max(began + seconds * place / len(starts) - time.monotonic(), 0))
+        yield start
+
+
+def send_requests(service: Service, numbers: list[int], history: History, seconds: float) -> None:
     """Batches that are sent again, with the same content, until they are answered."""
-    for start in range(0, len(numbers), BATCH):
+    for start in in_time(range(0, len(numbers), BATCH), seconds):
         items = [item(n) for n in numbers[start : start + BATCH]]
         while True:
             with contextlib.suppress(httpx.HTTPError, ValueError):
@@ -82,10 +91,10 @@ def send_requests(service: Service, numbers: list[int], history: History) -> Non
             time.sleep(0.3)
 
 
-def send_jobs(service: Service, numbers: list[int], history: History) -> None:
+def send_jobs(service: Service, numbers: list[int], history: History, seconds: float) -> None:
     """Jobs with an idempotency key each, read with a cursor through whatever happens."""
-    size = 20 * BATCH
-    for start in range(0, len(numbers), size):
+    size = 5 * BATCH
+    for start in in_time(range(0, len(numbers), size), seconds):
         body = b"".join(json.dumps(item(n)).encode() + b"\n" for n in numbers[start : start + size])
         headers = {"Content-Type": "application/jsonl", "Idempotency-Key": f"storm-{os.getpid()}-{numbers[start]}"}
         job = ""
@@ -166,9 +175,9 @@ def main() -> int:
         numbers = list(range(given.items))
         half = given.items // 2
         senders = [
-            threading.Thread(target=send_requests, args=(up, numbers[:half:2], history)),
-            threading.Thread(target=send_requests, args=(up, numbers[1:half:2], history)),
-            threading.Thread(target=send_jobs, args=(up, numbers[half:], history)),
+            threading.Thread(target=send_requests, args=(up, numbers[:half:2], history, given.seconds)),
+            threading.Thread(target=send_requests, args=(up, numbers[1:half:2], history, given.seconds)),
+            threading.Thread(target=send_jobs, args=(up, numbers[half:], history, given.seconds)),
         ]
         started = time.monotonic()
         for sender in senders:
