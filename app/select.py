@@ -9,6 +9,7 @@ The order of a group's items is the request's, and every tie goes to the item th
 Not covered: files (app.select_file).
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -84,7 +85,9 @@ async def select_batch(
     started = time.monotonic()
     filters = filters_of(selection)
     check(selection, settings)
-    groups = groups_of(selection.items)
+    # What tells groups apart may be large tests, and where reasoning ends is looked for in every completion: both are
+    # done beside the event loop, on which everybody else's requests wait.
+    groups = await asyncio.to_thread(groups_of, selection.items)
     rows: list[Mapping[str, Any]] = [{}] * len(selection.items)
     if selection.method != "vote" or filters:
         graded = await grade_batch(
@@ -105,7 +108,7 @@ async def select_batch(
         deadline_ms = await queue.clock_ms() + int(max(timeout_s, 0.0) * 1000)
         items = [
             ("math", ChunkItem("", task=ballot, deadline_ms=deadline_ms))
-            for ballot in ballots(selection, groups, dropped)
+            for ballot in await asyncio.to_thread(ballots, selection, groups, dropped)
         ]
         votes = await dispatcher.grade(items, max(timeout_s, 0.0))
         for vote in votes:
