@@ -77,6 +77,7 @@ def _control_groups() -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["bubblewrap", DOCKER, DOCKER_USERS])
 def test_two_thousand_mixed_runs_leave_nothing(kind: str, tmp_path: Path) -> None:
     """Attacks included; one jail bears them all, so that what leaks adds up."""

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from sandbox.limits import MIB, Limits
 from sandbox.pool import PooledRunner
 from sandbox.run import Ended, Program, Run, RunOutcome
@@ -50,6 +52,8 @@ def _judge(runner: PooledRunner, row: dict[str, Any], tests: list[dict[str, str]
         return "AC", outcomes
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_attack_succeeds_and_every_honest_program_passes(
     runner: PooledRunner, shared_rows: Callable[[str], list[dict[str, Any]]]
 ) -> None:
