@@ -20,7 +20,7 @@ class Tokenizer:
     """Bytes, and one special token behind the last word, as vLLM returns it."""
 
     def __call__(self, text, add_special_tokens, return_tensors):
-        return {"input_ids": [array("I", text.encode())]}  # Of a tensor only tolist is asked.
+        return {"input_ids": [array("I", list(text.encode()))]}  # Of a tensor only tolist is asked.
 
     def decode(self, ids, skip_special_tokens):
         text = bytes(one for one in ids if one != END).decode()
