@@ -232,6 +232,22 @@ def test_verifiers_gets_a_reward_or_an_exception(service: Service) -> None:
     }
 
 
+def test_lengths_in_tokens_are_sent_along() -> None:
+    """Where the trainer has them; ms-swift has a list for each turn, and says what was cut off."""
+    with scripted(lambda asked, _: graded(asked)) as server:
+        asyncio.run(
+            trl.RemoteReward(server.url)(
+                prompts=["?"] * 2, completions=["7", "8"], completion_ids=[[1, 2], []], answer=["7"] * 2
+            )
+        )
+        remote = swift.RemoteReward(recipe_of(server.url))
+        asyncio.run(remote(["7"], response_token_ids=[[[1, 2], [3]]], is_truncated=[True], solution=["7"]))
+        areal.RemoteReward(server.url)("?", "7", [1], [2, 3, 4], answer="7")
+        sent = [item for asked in server.asked for item in asked.json["items"]]
+    assert [item["completion_tokens"] for item in sent] == [2, 0, 3, 3]
+    assert [item.get("truncated") for item in sent] == [None, None, True, None]
+
+
 def test_adapters_send_rewards_inline_and_the_key() -> None:
     """The same arguments everywhere; a recipe by name and inline at once is a mistake."""
     rewards = [{"name": "accuracy", "weight": 2.0}]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from touchstone_client import AsyncClient, BadAnswer, Client, Patience, Refused, Settings, Unavailable
+from touchstone_client import AsyncClient, BadAnswer, Choice, Client, Patience, Refused, Settings, Unavailable
 from touchstone_client.retry import retry_after
 from touchstone_client.wire import to_json
 
@@ -300,3 +300,40 @@ def test_one_client_serves_many_calls_at_once(service: Service) -> None:
             return [answer.results[0].id for answer in await asyncio.gather(*calls)]
 
     assert asyncio.run(run()) == [str(n) for n in range(100)]
+
+
+def test_groups_have_their_statistics(service: Service, grade: Grade) -> None:
+    """Of the whole group, though the batch went in several requests."""
+    items = [math_item(f"\\boxed{{{42 + n % 2}}}", group=f"g{n // 4}") for n in range(12)]
+    answer = grade(service.url, items, {"items_per_request": 5}, group=["mean", "advantage"])
+    assert [result.group is not None and result.group["mean"] for result in answer.results] == [0.5] * 12
+    assert [result.group is not None and result.group["advantage"] > 0 for result in answer.results] == [
+        True,
+        False,
+    ] * 6
+
+
+def test_choosing_keeps_places_over_several_requests(service: Service) -> None:
+    """Both clients: each item stands once, groups in the order of their first items, majority without a reference."""
+    said = ["1/2", "0.5", "3", "7", "8", "7", "x", "\\frac{1}{2}"]
+    groups = ["a", "a", "b", "b", "a", "b", "a", "a"]
+    items = [{"completion": f"\\boxed{{{s}}}", "group": g} for s, g in zip(said, groups, strict=True)]
+    settings = Settings(service.url, items_per_request=2)
+
+    async def awaited() -> list[Choice]:
+        async with AsyncClient(settings=settings) as client:
+            return await client.select(items, method="vote", by="math")
+
+    with Client(settings=settings) as client:
+        chosen = client.select(items, method="vote", by="math")
+        best = client.select([{**item, "task": {"kind": "math", "answer": "7"}} for item in items], keep=1)
+    assert asyncio.run(awaited()) == chosen
+    assert [(choice.group, choice.selected, choice.votes) for choice in chosen] == [
+        ("a", [0, 1, 7], 3),
+        ("b", [3, 5], 2),
+    ]
+    assert chosen[0].dropped == {4: "outvoted", 6: "outvoted"}
+    assert [(choice.selected, choice.dropped) for choice in best] == [
+        ([], dict.fromkeys([0, 1, 4, 6, 7], "wrong")),
+        ([3], {2: "wrong", 5: "surplus"}),
+    ]

@@ -13,6 +13,7 @@ from touchstone_client.errors import BadAnswer, NotGraded, Refused, TouchstoneEr
 from touchstone_client.grade import Item
 from touchstone_client.results import Cause, Component, Graded, JobState, Result, Summary, Verdict
 from touchstone_client.retry import Patience
+from touchstone_client.select import Choice
 from touchstone_client.settings import Settings
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "AsyncJob",
     "BadAnswer",
     "Cause",
+    "Choice",
     "Client",
     "Component",
     "Graded",

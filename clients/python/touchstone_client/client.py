@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from touchstone_client.grade import Batch, Item, OnRefused, grading
+from touchstone_client.grade import Batch, Item, OnRefused, batch_options, grading
 from touchstone_client.jobs import (
     LOOK_MARGIN_S,
     LOOK_S,
@@ -29,6 +29,8 @@ from touchstone_client.jobs import (
 )
 from touchstone_client.results import Graded, JobState, Result, component_names, job_of
 from touchstone_client.retry import Reply, Send, Step, Wait, insist, json_of, refusal
+from touchstone_client.select import Choice, selecting
+from touchstone_client.select import in_order as groups_in_order
 from touchstone_client.settings import Settings
 
 T = TypeVar("T")
@@ -65,6 +67,7 @@ class Client:
         rewards: Sequence[Mapping[str, Any]] | None = None,
         deadline_s: float | None = None,
         explain: bool = False,
+        group: bool | Sequence[str] = False,
         on_refused: OnRefused = "raise",
     ) -> Graded:
         """Grade a batch of any size.
@@ -72,12 +75,13 @@ class Client:
         Args:
             items: as POST /v1/grade has them; groups travel together.
             profile, rewards, deadline_s, explain: as there; the deadline is for each request.
+            group: add statistics of each prompt's group to its results, all of them or those named.
             on_refused: what becomes of an item that does not fit the schema or is too large.
 
         Returns: one result per item, in order.
         Raises: Refused, Unavailable, BadAnswer.
         """
-        options = {"profile": profile, "rewards": rewards, "deadline_s": deadline_s, "explain": explain or None}
+        options = batch_options(profile, rewards, deadline_s, explain, group)
         batch = Batch(items, self.settings.ask(options, on_refused))
         found: dict[int, Result] = {}
         version = ""
@@ -85,6 +89,32 @@ class Client:
             part, version = self._run(grading(batch, positions))
             found |= part
         return batch.graded(found, version)
+
+    def select(
+        self,
+        items: Sequence[Item],
+        *,
+        method: str = "reject",
+        filters: Sequence[Mapping[str, Any]] | None = None,
+        keep: int | None = None,
+        by: str | None = None,
+        profile: str | None = None,
+        rewards: Sequence[Mapping[str, Any]] | None = None,
+        deadline_s: float | None = None,
+    ) -> list[Choice]:
+        """Choose from each group's completions: the correct ones, the best, or those that most others agree with.
+
+        Args: as POST /v1/select has them.
+        Returns: one choice per group, in the order of their first items.
+        Raises: Refused, Unavailable, BadAnswer.
+        """
+        options = batch_options(profile, rewards, deadline_s)
+        options |= {"method": method, "filters": filters, "keep": keep, "by": by}
+        batch = Batch(items, self.settings.ask(options, "raise"))
+        found: list[Choice] = []
+        for positions in batch.plan():
+            found += self._run(selecting(batch, positions))
+        return groups_in_order(found)
 
     def submit(
         self,

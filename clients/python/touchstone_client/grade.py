@@ -21,7 +21,8 @@ from touchstone_client.retry import Patience, Reply, Send, Step, Wait, insist, j
 from touchstone_client.wire import body, to_json
 
 Item = Mapping[str, Any]
-"""An item as POST /v1/grade has it: completion, and as needed prompt, task, id, group, metadata, profile, rewards."""
+"""An item as POST /v1/grade has it: completion, and as needed prompt, task, id, group, completion_tokens, truncated,
+metadata, profile, rewards."""
 
 OnRefused = Literal["raise", "invalid"]
 
@@ -52,6 +53,23 @@ class Ask:
     on_refused: OnRefused
     fault_rounds: int
     read_s: float
+
+
+def batch_options(
+    profile: str | None,
+    rewards: Sequence[Mapping[str, Any]] | None,
+    deadline_s: float | None,
+    explain: bool = False,
+    group: bool | Sequence[str] = False,
+) -> dict[str, Any]:
+    """The batch's own fields; what is not asked for is not sent, so that an older service takes the rest."""
+    return {
+        "profile": profile,
+        "rewards": rewards,
+        "deadline_s": deadline_s,
+        "explain": explain or None,
+        "group": group or None,
+    }
 
 
 @dataclass

@@ -47,7 +47,8 @@ class Result:
     """What became of one item.
 
     `status` is graded, invalid (the task is at fault) or error (the service is); `reward` is a finite number or None,
-    and None whenever the item was not graded. `index` is the item's place in what was asked.
+    and None whenever the item was not graded. `index` is the item's place in what was asked, `group` has the numbers
+    about its group where they were asked for.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Result:
     queue_s: float = 0.0
     grade_s: float = 0.0
     metadata: Json | None = None
+    group: Json | None = None
     raw: Json = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -161,6 +163,7 @@ def result_of(value: Any) -> Result:
             queue_s=float(timing.get("queue_s", 0.0)),
             grade_s=float(timing.get("grade_s", 0.0)),
             metadata=value.get("metadata"),
+            group=value.get("group"),
             raw=value,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -65,6 +65,8 @@ class RemoteReward:
         Raises: NotGraded, Refused, Unavailable, BadAnswer.
         """
         item = item_of(without_end(completions), column(row, self.labels), prompt)
+        if completion_ids is not None:
+            item = {**item, "completion_tokens": len(completion_ids)}
         return reward_of(grade(self.recipe, item))
 
 

@@ -19,6 +19,10 @@ LABELS = ("task", "answer", "solution", "ground_truth")
 """Columns that say what a row is judged against; the first that is not null counts. tasks.py says how it is read."""
 
 
+TOKENS = ("completion_ids", "response_token_ids")
+"""Where TRL and ms-swift have a completion's tokens, whose number some rewards measure."""
+
+
 class BatchReward:
     """Grades rows of a dataset's columns.
 
@@ -47,10 +51,16 @@ class BatchReward:
     def items(self, prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Any]) -> list[Item]:
         """A row's prompt, completion and task as an item; columns are lists as long as the completions."""
         found: list[Item] = []
+        tokens = next((columns[name] for name in TOKENS if _is_column(columns.get(name), len(completions))), None)
+        cut = columns["is_truncated"] if _is_column(columns.get("is_truncated"), len(completions)) else None
         usable = {name: columns[name] for name in self.labels if _is_column(columns.get(name), len(completions))}
         for index, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             label = column({name: values[index] for name, values in usable.items()}, self.labels)
             item: dict[str, Any] = {"prompt": text_of(prompt), "completion": text_of(completion)}
+            if tokens is not None and tokens[index] is not None:
+                item["completion_tokens"] = _count(tokens[index])
+            if cut is not None and cut[index] is not None:
+                item["truncated"] = bool(cut[index])
             task = task_of(label)
             found.append(item if task is None else {**item, "task": task})
         return found
@@ -98,6 +108,12 @@ class BatchReward:
 
 def _is_column(value: Any, count: int) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == count
+
+
+def _count(tokens: Any) -> int:
+    """How many tokens; ms-swift has a list for each turn."""
+    nested = len(tokens) > 0 and isinstance(tokens[0], Sequence)
+    return sum(map(len, tokens)) if nested else len(tokens)
 
 
 def means(graded: Graded) -> dict[str, float]:
