@@ -136,10 +136,18 @@ def chunk_item(item: Item, recipe: Recipe, *, deadline_ms: int | None, explain: 
         components=tuple((spec.name, spec.params) for spec in recipe.specs if COMPONENTS[spec.name].score is not None),
         tokens=item.completion_tokens,
         overruled=item.truncated and recipe.truncated == "wrong",
+        question=_question(item) if any(COMPONENTS[spec.name].asks for spec in recipe.specs) else "",
         deadline_ms=deadline_ms,
         explain=explain,
         turns=_turns(item) if recipe.judges else (),
     )
+
+
+def _question(item: Item) -> str:
+    """The last thing a user says in a prompt given as messages: a system's turn may be in another language."""
+    if isinstance(item.prompt, str):
+        return ""
+    return next((turn.content for turn in reversed(item.prompt) if turn.role == "user"), "")
 
 
 def _turns(item: Item) -> tuple[tuple[str, str], ...]:

@@ -35,6 +35,7 @@ def key_of(item: ChunkItem) -> tuple[bytes, int]:
         item.components,
         item.tokens,
         item.overruled,
+        item.question,
         item.explain,
     ]
     text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)

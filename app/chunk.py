@@ -14,7 +14,7 @@ from graders.verdict import JsonValue, TestOutcome, Verdict
 
 VERSION = 2
 """Raised whenever an older worker would misread a chunk; such a worker hands the chunk back. 2: `tokens`,
-`overruled` and `turns` of ChunkItem, and programs that come by themselves (graders.work)."""
+`overruled`, `question` and `turns` of ChunkItem, and programs that come by themselves (graders.work)."""
 
 READABLE = (1, VERSION)
 """Versions of chunks that this release reads: what an older one did not send has a default here."""
@@ -61,6 +61,7 @@ class ChunkItem:
         components: (name, parameters) of each component to score.
         tokens: how many the completion has, when the request says so.
         overruled: the components see a wrong verdict, whatever is found: it was truncated, and its recipe says so.
+        question: of a prompt given as messages the last user's turn, where a component looks at it; else empty.
         deadline_ms: by the store's clock; past it the item is not begun. None: no deadline.
         explain: send the verdict's details up as well.
         turns: (role, content) of a prompt given as messages, where a judge is asked; else empty.
@@ -72,6 +73,7 @@ class ChunkItem:
     components: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     tokens: int | None = None
     overruled: bool = False
+    question: str = ""
     deadline_ms: int | None = None
     explain: bool = False
     turns: tuple[tuple[str, str], ...] = ()

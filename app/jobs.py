@@ -55,7 +55,7 @@ def _grade(registry: Registry, item: ChunkItem) -> ItemResult:
 def scored(item: ChunkItem, verdict: Verdict | None) -> ItemResult:
     """An item's result once the verdict is there."""
     seen = _OVERRULED if item.overruled and verdict is not None else verdict
-    view = Item(item.completion, seen, item.prompt, item.tokens)
+    view = Item(item.completion, seen, item.question or item.prompt, item.tokens)
     scores = {name: _score(name, view, check_params(name, params, name)) for name, params in item.components}
     report = None if verdict is None else verdict_json(verdict, explain=item.explain)
     return ItemResult("graded", scores, report)

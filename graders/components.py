@@ -41,7 +41,8 @@ class Item:
     """What a component may look at.
 
     Args:
-        completion, prompt: texts.
+        completion: text.
+        prompt: what was asked: of messages the last user's turn.
         verdict: where a component of the recipe asks for one.
         tokens: how many the completion has, when the request says so.
     """
@@ -210,7 +211,8 @@ class LanguageParams:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     target: Target = "prompt"
-    """A language by its ISO 639-1 code, or "prompt": the prompt's; without words there, the part's own main one."""
+    """A language by its ISO 639-1 code, or "prompt": that of the prompt, of messages the last user's turn; without
+    words there, the part's own main one."""
     scope: Scope = "think"
     """Which part is looked at; without tags the whole text is the chain of thought."""
 
@@ -539,6 +541,7 @@ class Component:
         measure: what a relative one wants to know of each member.
         judges: True when it needs the verdict, so that an item with it must have a task.
         kind: the only kind of task whose verdict it can read; None: any.
+        asks: True when it looks at the prompt.
         settled: True when a completion alone settles the score although its tokens were not counted.
     """
 
@@ -549,6 +552,7 @@ class Component:
     measure: Callable[[Item, Any], float | None] | None = None
     judges: bool = False
     kind: str | None = None
+    asks: bool = False
     settled: Callable[[str, Any], bool] | None = None
 
     @property
@@ -564,13 +568,13 @@ COMPONENTS: dict[str, Component] = {
         Component("preference", PreferenceParams, preference, judges=True, kind="preference"),
         Component("format", FormatParams, format_score),
         Component("tag_count", TagCountParams, tag_count),
-        Component("language", LanguageParams, language),
+        Component("language", LanguageParams, language, asks=True),
         Component("repetition", RepetitionParams, repetition),
         Component("reasoning_steps", ReasoningStepsParams, reasoning_steps),
         Component("length", LengthParams, length_score),
         Component("cosine_length", CosineLengthParams, cosine_length, judges=True),
         Component("soft_overlong", SoftOverlongParams, soft_overlong, settled=surely_short),
-        Component("no_mixed_language", NoMixedLanguageParams, no_mixed_language),
+        Component("no_mixed_language", NoMixedLanguageParams, no_mixed_language, asks=True),
         Component("no_long_paragraph", NoLongParagraphParams, no_long_paragraph),
         Component("no_code_block", NoCodeBlockParams, no_code_block),
         Component("no_repetition", NoRepetitionParams, no_repetition),

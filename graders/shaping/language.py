@@ -447,6 +447,8 @@ def _main(text: str) -> str:
 def language_of(text: str) -> str | None:
     """The language that most of a text's words are in; None where there are none, or it is none of LANGUAGES."""
     text = prose(text)
+    if text.isascii() and _plainly_english(text):
+        return "en"
     counts = _counts(text, _scripts(text))
     if not counts:
         return None

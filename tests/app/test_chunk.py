@@ -62,6 +62,7 @@ def test_the_cache_key_covers_all_that_a_score_depends_on() -> None:
         {"components": (("format", {"style": "boxed"}),)},
         {"tokens": 4},
         {"overruled": True},
+        {"question": "q"},
         {"turns": (("user", "p"),)},
         {"explain": False},
     ]

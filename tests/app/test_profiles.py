@@ -62,6 +62,17 @@ def test_r1_adds_accuracy_format_and_language(client: TestClient) -> None:
     assert french["components"]["language"]["score"] == 0.0
 
 
+def test_the_language_asked_for_is_the_users_last(client: TestClient) -> None:
+    """A system's turn, or an earlier one, may be in another language; a prompt that is one text counts whole."""
+    system = {"role": "system", "content": "You are a careful assistant who first thinks and then answers."}
+    french = {"role": "user", "content": "Quelle est la moyenne des deux nombres ?"}
+    english = {"role": "user", "content": "And what is the mean of the two numbers?"}
+    rewards = [{"name": "language"}]
+    for prompt, scores in (([system, french], [0.0, 1.0]), ([system, french, english], [1.0, 0.0])):
+        items = [{"completion": text, "prompt": prompt} for text in (ENGLISH, FRENCH)]
+        assert [row["reward"] for row in grade(client, *items, rewards=rewards)] == scores
+
+
 def test_dapo_pays_plus_or_minus_one_and_takes_for_length(client: TestClient) -> None:
     """A short completion needs no count of its tokens; a counted one is measured by it."""
     results = grade(
