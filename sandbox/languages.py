@@ -18,6 +18,7 @@ _TABLE = Path(__file__).with_name("languages.toml")
 # Modules that have a zygote of their own, heaviest last; see agent.zygote.FLAVOURS.
 _SCIENCE = re.compile(rb"^[ \t]*(?:import|from)[ \t]+[^#\n]*\b(?:scipy|pandas|sympy|networkx|sklearn)\b", re.MULTILINE)
 _NUMPY = re.compile(rb"^[ \t]*(?:import|from)[ \t]+[^#\n]*\bnumpy\b", re.MULTILINE)
+_INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)[>\"]", re.MULTILINE)
 _JAVA_PUBLIC = re.compile(rb"\bpublic\s+(?:(?:final|abstract|strictfp)\s+)*(?:class|interface|enum|record)\s+(\w+)")
 _JAVA_TYPE = re.compile(rb"\b(?:class|interface|enum|record|object)\s+(\w+)")
 _JAVA_MAIN = re.compile(
@@ -37,6 +38,7 @@ class Language:
     run: tuple[str, ...]
     hello: str
     compile: tuple[str, ...] = ()
+    libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     zygote: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     memory_extra_mib: int = 0
@@ -54,6 +56,7 @@ def read_languages() -> Mapping[str, Language]:
 
 def _read_row(name: str, row: Mapping[str, Any]) -> Language:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    values["libraries"] = {header: tuple(flags) for header, flags in row.get("libraries", {}).items()}
     return Language(name=name, **values)
 
 
@@ -77,6 +80,9 @@ class Placed:
             if word == "{sources}":
                 filled += self._sources()
                 continue
+            if word == "{libraries}":
+                filled += self._libraries()
+                continue
             if "{class}" in word:
                 word = word.replace("{class}", self._main_class())
             for name, value in values.items():
@@ -95,6 +101,15 @@ class Placed:
         sisters = [name for name in self.files if name != self.main and name.endswith(self.language.extensions)]
         # "./" keeps a name that begins with a dash from being read as an option.
         return [name if name[0].isalnum() else f"./{name}" for name in (self.main, *sorted(sisters))]
+
+    def _libraries(self) -> list[str]:
+        """What to link for the headers that the program includes."""
+        included = {name.decode("utf-8", "replace") for file in self.files.values() for name in _INCLUDE.findall(file)}
+        flags: list[str] = []
+        for header, wanted in self.language.libraries.items():
+            if any(name == header or (header.endswith("/") and name.startswith(header)) for name in included):
+                flags += [flag for flag in wanted if flag not in flags]
+        return flags
 
     def _main_class(self) -> str:
         """The class whose main method starts the program: the last type declared before the first main method."""

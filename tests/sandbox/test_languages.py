@@ -15,7 +15,7 @@ def test_every_row_is_complete_and_names_only_known_placeholders() -> None:
         assert language.hello.strip()
         assert language.source.endswith(language.extensions), language.name
         for word in (*language.compile, *language.run):
-            for name in ("{main}", "{stem}", "{sources}", "{class}", "{memory_mib}"):
+            for name in ("{main}", "{stem}", "{sources}", "{libraries}", "{class}", "{memory_mib}"):
                 word = word.replace(name, "")
             assert "{" not in word, (language.name, word)
 
@@ -62,6 +62,23 @@ def test_sisters_are_compiled_along_and_headers_are_not() -> None:
     files = {"main.cpp": b"", "other.cc": b"", "shared.h": b"", "-odd.cpp": b""}
     placed = place(Program("cpp", files, "main.cpp"), LANGUAGES["cpp"])
     assert placed.fill(("{sources}",), 0) == ["main.cpp", "./-odd.cpp", "other.cc"]
+
+
+@pytest.mark.parametrize(
+    ("source", "flags"),
+    [
+        ("#include <iostream>\n", []),
+        ("#include <openssl/md5.h>\n", ["-lcrypto"]),
+        ('  #  include "openssl/sha.h"\n#include <openssl/md5.h>\n', ["-lcrypto"]),
+        ("#include <gmpxx.h>\n", ["-lgmpxx", "-lgmp"]),
+        ("// #include <gmp.h>\nint x; #include <gmp.h>\n", []),
+        ("#include <my_gmp.h>\n", []),
+    ],
+)
+def test_what_a_program_includes_is_linked(source: str, flags: list[str]) -> None:
+    """By the headers it names, wherever they stand."""
+    placed = place(Program("cpp", {"main.cpp": source.encode()}), LANGUAGES["cpp"])
+    assert placed.fill(("{libraries}",), 0) == flags
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/", "x\0y", "x" * 201])
