@@ -11,6 +11,7 @@ per second of processor time of this process (a busy machine does not change the
 """
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -167,6 +168,7 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     arguments.add_argument("--only-peer", action="store_true")
     options = arguments.parse_args()
+    gc.set_threshold(20_000, 20, 20)  # As in a worker process (app/worker.py), and for the peer too.
     if not options.data.is_dir():
         sys.exit(f"no data at {options.data}; give --data")
     sets = [(name, rows_of(options.data / name), answer, label) for name, answer, label in SETS]
