@@ -1,13 +1,14 @@
 """What the reward components cost: microseconds an item of 4 KB, and how they grow up to 1 MB.
 
-    .venv/bin/python benchmarks/shaping.py
+    .venv/bin/python benchmarks/shaping.py [NAME ...]
 
-Each component with its default parameters, then the recipes' shaping parts (all but accuracy) together. The texts are
-English prose with some mathematics, in the shape of R1's template. Times are processor time of one core, the best of
-several rounds, so that other processes disturb them little; beside them stands what splitting the same text at white
-space costs, the least that counting words can cost.
+Each component with its default parameters, or those whose name has one of the words, then the recipes' shaping parts (all
+but accuracy) together. The texts are English prose with some mathematics, in the shape of R1's template. Times are
+processor time of one core, the best of several rounds, so that other processes disturb them little; beside them stands
+what splitting the same text at white space costs, the least that counting words can cost.
 """
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -26,7 +27,7 @@ SENTENCES = (
     "We must also remember that the farmer kept two of the oldest trees for another year.",
 )
 CORRECT = Verdict(Outcome.CORRECT, Reason.EQUAL, 1.0)
-ROUNDS = 9
+ROUNDS = 5
 JUDGED = {"accuracy", "preference"}
 """Components that only pass on what a grader found."""
 
@@ -76,10 +77,12 @@ def main() -> None:
     sizes = (1024, 4096, 65_536, 1_048_576 - 256)
     print(f"{'microseconds an item of':28s}" + "".join(f"{size:>12,}" for size in sizes) + "   1 MB / 64 KB, per byte")
     items = [Item(text_of(size), CORRECT, "How many apples are in the basket?", tokens=size // 4) for size in sizes]
-    times = [2000, 500, 40, 3]
+    times = [2000, 500, 40, 2]
     splits = [cost_us(item.completion.split, count) for item, count in zip(items, times, strict=True)]
     print(f"{'(split at white space)':28s}" + "".join(f"{cost:12,.1f}" for cost in splits))
     for name, specs in rows.items():
+        if len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:]):
+            continue
         costs = []
         for item, count in zip(items, times, strict=True):
             calls = [scorer(*spec, item) for spec in specs]
