@@ -258,6 +258,7 @@ def finish(arguments: list[str]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_kills_of_an_in_process_run_leave_one_result_an_item(tmp_path: Path) -> None:
     """kill -9 after the first results, again in the middle, and once more; the journal only grows."""
     items = [math_item(f"\\boxed{{\\frac{{{n}}}{{7}}}}", f"{n + n % 2}/7", id=f"i{n}") for n in range(3000)]
@@ -308,6 +309,7 @@ def until_counted(service: Service, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_kills_of_a_client_grade_nothing_twice(service: Service, tmp_path: Path) -> None:
     """kill -9 before, while and after a job is accepted, and while results come: each item is graded once."""
     before = graded_by(service)
@@ -326,6 +328,7 @@ def test_kills_of_a_client_grade_nothing_twice(service: Service, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_service_that_dies_under_a_client_is_waited_for(service: Service, tmp_path: Path) -> None:
     """kill -9 of the API and of the store while results come: the client goes on, each item once."""
     items = [math_item(f"\\boxed{{\\frac{{{n}}}{{7}}}}", f"{n + n % 2}/7", id=f"i{n}") for n in range(6000)]
