@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/shaping.py [NAME ...]
 
-Each component with its default parameters, or those whose name has one of the words, then the recipes' shaping parts (all
-but accuracy) together. The texts are English prose with some mathematics, in the shape of R1's template. Times are
+Each component with its default parameters, or those whose name has one of the words, then the recipes' shaping parts
+(all but accuracy) together. The texts are English prose with some mathematics, in the shape of R1's template. Times are
 processor time of one core, the best of several rounds, so that other processes disturb them little; beside them stands
 what splitting the same text at white space costs, the least that counting words can cost.
 """

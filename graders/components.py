@@ -428,10 +428,11 @@ def no_mixed_language(item: Item, params: NoMixedLanguageParams) -> float | None
         languages; the share is that of `language`, the threshold our own.
     """
     text = part(item.completion, params.scope)
-    target: str | None = params.target
-    if target == "own" or (target == "prompt" and (target := languages.of_prompt(item.prompt)) is None):
-        target = languages.language_of(text)
-    return float(target is None or languages.share(text, target) >= params.share_min)
+    target: str = params.target
+    if target == "prompt":
+        target = languages.of_prompt(item.prompt) or "own"
+    found = languages.own_share(text) if target == "own" else languages.share(text, target)
+    return float(found is None or found >= params.share_min)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -446,7 +446,10 @@ def _main(text: str) -> str:
 
 def language_of(text: str) -> str | None:
     """The language that most of a text's words are in; None where there are none, or it is none of LANGUAGES."""
-    text = prose(text)
+    return _language_of(prose(text))
+
+
+def _language_of(text: str) -> str | None:
     if text.isascii() and _plainly_english(text):
         return "en"
     counts = _counts(text, _scripts(text))
@@ -473,9 +476,16 @@ def of_prompt(prompt: str) -> str | None:
 
 
 def consistency(text: str, target: str | None) -> float:
-    """`share` of the target, or, with None, of the language that most of the text is in."""
-    if target is None:
-        target = language_of(text[:PROMPT_CHARS_MAX])
-        if target is None:
-            return 0.0
-    return share(text, target)
+    """`share` of the target, or, with None, of the text's own main language; 0 for a text without words."""
+    if target is not None:
+        return share(text, target)
+    return own_share(text) or 0.0
+
+
+def own_share(text: str) -> float | None:
+    """The share of words that are in the language most of the text is in; None where there is none to be told."""
+    text = prose(text)
+    if text.isascii() and _plainly_english(text):
+        return 1.0
+    target = _language_of(text)
+    return None if target is None else _share(text, target)
