@@ -378,6 +378,16 @@ def _plainly_english(text: str) -> bool:
     return True
 
 
+def _all_english(text: str) -> bool:
+    """`_plainly_english`, window by window."""
+    if not text.isascii():
+        return False
+    windows = _cut(text, WINDOW_CHARS)
+    if len(windows) > 1 and len(windows[-1]) < _STRETCH_CHARS:
+        windows[-2:] = [windows[-2] + windows[-1]]
+    return all(map(_plainly_english, windows))
+
+
 def _same(code: str, target: str) -> bool:
     """True unless a language is another one in one of the target's scripts; other scripts were counted as such."""
     if code in (_UNSURE, target) or any(code in alike and target in alike for alike in _ALIKE):
@@ -450,7 +460,7 @@ def language_of(text: str) -> str | None:
 
 
 def _language_of(text: str) -> str | None:
-    if text.isascii() and _plainly_english(text):
+    if _all_english(text):
         return "en"
     counts = _counts(text, _scripts(text))
     if not counts:
@@ -485,7 +495,7 @@ def consistency(text: str, target: str | None) -> float:
 def own_share(text: str) -> float | None:
     """The share of words that are in the language most of the text is in; None where there is none to be told."""
     text = prose(text)
-    if text.isascii() and _plainly_english(text):
+    if _all_english(text):
         return 1.0
     target = _language_of(text)
     return None if target is None else _share(text, target)
