@@ -23,7 +23,7 @@ from app.schemas import Item
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of one line or cell; what the service takes is far less."""
 
-_JSON_FIELDS = ("task", "metadata", "rewards")
+_JSON_FIELDS = ("task", "metadata", "rewards", "completion_tokens", "truncated")
 _DOTTED_FIELDS = ("task", "metadata")
 _TEXT_FIELDS = ("prompt", "completion")
 

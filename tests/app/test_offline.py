@@ -432,3 +432,15 @@ def test_an_item_of_no_group_is_refused_with_its_line(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", [math_item("x"), lonely])
     with pytest.raises(GradeError, match=r"line 2\.group"):
         grade(source, tmp_path / "out.jsonl")
+
+
+def test_a_tables_counts_and_flags_are_read_as_such(tmp_path: Path) -> None:
+    """`completion_tokens` and `truncated` of a CSV are a number and a truth value, though each cell is text."""
+    rewards = json.dumps({"components": [{"name": "soft_overlong"}], "truncated": "null"})
+    header = ["completion", "completion_tokens", "truncated", "rewards"]
+    lines = [["a", "18432", "false", rewards], ["a", "18432", "true", rewards], ["a", "", "", rewards]]
+    target = tmp_path / "out.jsonl"
+    grade(write_csv(tmp_path / "in.csv", header, lines), target)
+    assert [row["reward"] for row in rows(target)] == [-0.5, None, 0.0]
+    with pytest.raises(GradeError, match="completion_tokens"):
+        grade(write_csv(tmp_path / "bad.csv", header, [["a", "many", "", rewards]]), tmp_path / "bad.jsonl")
