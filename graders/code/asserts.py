@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from graders.code.calls import error_note, limits_of_many, wait_s
+from graders.code.calls import START_S, error_note, limits_of_many, wait_s
 from graders.code.dialogue import TEXT_MAX, Broken, Dialogue, DoesNotCompile, how_it_ended
 from graders.code.score import PATIENCE_S, Plan
 from graders.errors import GraderFault, TaskInvalid
@@ -230,7 +230,8 @@ class _Relay:
             self._dialogue.send(question)
         else:
             self._outstanding.append(secrets.randbits(53))
-            self._dialogue.send({**question, "n": self._outstanding[-1]})
+            cpu_s = START_S + self._limits.cpu_s if question.get("op") == "load" else self._limits.cpu_s - self._cpu_s
+            self._dialogue.send({**question, "n": self._outstanding[-1], "cpu_s": max(cpu_s, 0.01)})
         began = time.monotonic()
         answer = self._dialogue.receive(timeout_s)
         self._left_s -= time.monotonic() - began

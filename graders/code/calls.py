@@ -76,9 +76,8 @@ def _one_process(
         at = pending[0]
         cpu_s = 0.0
         try:
-            loaded = dialogue.ask(
-                {"op": "load", "prelude": True, "recursion": RECURSION_MAX}, patience * wait_s(limits)
-            )
+            load = {"op": "load", "prelude": True, "recursion": RECURSION_MAX, "cpu_s": limits.cpu_s + START_S}
+            loaded = dialogue.ask(load, patience * wait_s(limits))
             cpu_s += _seconds(loaded.get("cpu"))
             if "e" in loaded:
                 error = error_note(loaded["e"])
@@ -88,7 +87,8 @@ def _one_process(
                     results[index] = TestResult(index, TestOutcome.RUNTIME_ERROR, explain=error)
                 return
             for at in pending:
-                answer = dialogue.ask(_question(tests, tests.cases[at], tagged=tagged), patience * limits.wall_limit_s)
+                question = _question(tests, tests.cases[at], tagged=tagged) | {"cpu_s": limits.cpu_s}
+                answer = dialogue.ask(question, patience * limits.wall_limit_s)
                 cpu_s += _seconds(answer.get("cpu"))
                 results[at] = _judge(at, tests, limits, answer)
                 if results[at].outcome is not TestOutcome.ACCEPTED and at + 1 not in plan.pending(results):

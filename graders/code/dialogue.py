@@ -74,6 +74,8 @@ class Dialogue:
         if message is None:
             run = self._conversation.finish()
             outcome, explain = how_it_ended(run)
+            if run.ended is Ended.SIGNALLED and run.signal == _SIGPROF:  # The driver's own clock for one question.
+                outcome, explain = TestOutcome.TIME_LIMIT, {"ended": "time limit"}
             if outcome is TestOutcome.ACCEPTED:  # It left with status 0 in the middle of a question.
                 outcome, explain = TestOutcome.RUNTIME_ERROR, {"ended": "exited with status 0 before answering"}
             raise Broken(outcome, explain, run)
@@ -98,6 +100,9 @@ class Dialogue:
             return self._conversation.finish(kill=True)
         except SandboxFault:
             return None
+
+
+_SIGPROF = 27
 
 
 def how_it_ended(run: RunOutcome) -> tuple[TestOutcome, dict[str, JsonValue]]:

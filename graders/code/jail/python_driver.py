@@ -2,7 +2,8 @@
 
 Data to the grader, never imported by it; harness.py puts values.py in front, in place of the import below. It reports
 values and judges nothing: expected values are not here, and whatever leaves this process is the candidate's word. A
-message is JSON: a request carries a random number "n", which its one reply repeats.
+message is JSON: a request carries a random number "n", which its one reply repeats, and in "cpu_s" the processor
+seconds that it may take.
 
 Requests: {"op": "load"} executes solution.py; {"op": "call"} calls by value (function tests); {"op": "do"} calls with
 handles and callbacks (trusted asserts); {"op": "names"} describes what the solution defines.
@@ -13,6 +14,7 @@ import builtins
 import json
 import operator
 import os
+import signal
 import sys
 import time
 import types
@@ -23,6 +25,7 @@ from graders.code.values import NODES, NotPlain, decode, encode, list_of, node_v
 
 _read, _write, _loads, _dumps = os.read, os.write, json.loads, json.dumps
 _clock = time.process_time
+_set_timer, _PROCESSOR = signal.setitimer, signal.ITIMER_PROF
 _TEXT_MAX = 1000
 _ITEMS_MAX = 1_000_000
 _MESSAGE_MAX = 256 * 1024 * 1024
@@ -128,12 +131,16 @@ class Driver:
     def _answer(self, request: Any) -> Any:
         operation = {"load": self._load, "call": self._call, "do": self._do, "names": self._names}[request["op"]]
         started = _clock()
+        # Processor time is the kernel's to watch: when it is used up the process ends, as the grader can see. A
+        # program that stops the clock is ended by the wall limit instead.
+        outer = _set_timer(_PROCESSOR, request.get("cpu_s", 0.0))[0]
         try:
             reply = operation(request)
         except NotPlain as error:
             reply = {"e": {"type": "NotPlain", "bases": [], "text": str(error)[:_TEXT_MAX]}}
         except BaseException as error:  # noqa: BLE001  Whatever the candidate raises, SystemExit too, is its answer.
             reply = {"e": self._describe_error(error, request["op"])}
+        _set_timer(_PROCESSOR, outer)
         reply["n"] = request["n"]
         reply["cpu"] = round(_clock() - started, 6)
         return reply
