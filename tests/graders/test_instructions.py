@@ -8,8 +8,8 @@ import pytest
 
 from graders.errors import TaskInvalid
 from graders.instructions import INSTRUCTIONS, grade
-from graders.languages import LANGUAGES, detect
 from graders.sentences import capital_words, count_words, sentences
+from graders.shaping.language import LANGUAGES
 from graders.task import InstructionsTask
 from graders.verdict import Outcome, Reason
 
@@ -19,7 +19,10 @@ ROWS = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlin
 ABBREVIATION = "i.e. ends no sentence here; Punkt's English tables do not know it"
 ELLIPSIS = "an ellipsis before a capital ends a sentence here"
 POSTSCRIPT = "the S of P. S. is no initial of a name before THE"
+MIXED = "most words are Korean by our count of words, English by the original's n-grams"
 OTHERWISE = {
+    (56, "strict", "language:response_language"): MIXED,
+    (56, "loose", "language:response_language"): MIXED,
     (43, "strict", "length_constraints:number_sentences"): POSTSCRIPT,
     (48, "strict", "length_constraints:number_sentences"): ABBREVIATION,
     (48, "loose", "length_constraints:number_sentences"): ABBREVIATION,
@@ -201,9 +204,13 @@ def test_words_of_scripts_with_vowel_signs_are_whole() -> None:
     assert count_words("one two_three 4, don't") == 5
 
 
-def test_a_language_is_told_the_same_each_time() -> None:
-    """And every one that a task may name can be told by the package."""
+def test_languages_are_named_as_ifeval_names_them() -> None:
+    """All of its thirty codes can be told, and Chinese by either of langdetect's two."""
+    assert frozenset(
+        "en es pt ar hi fr ru de ja it bn uk th ur ta te bg ko pl he fa vi ne sw kn mr gu pa ml fi".split()  # noqa: SIM905
+    ) <= frozenset(LANGUAGES)
     german = "Der alte Leuchtturmwärter zählte jeden Morgen die Wellen."
-    assert {detect.__wrapped__(german) for _ in range(5)} == {"de"}
-    assert detect("12345") is None
-    assert {"en", "de", "zh-cn", "sw"} <= LANGUAGES
+    assert follows(german, "language:response_language", language="de")
+    assert not follows(german, "language:response_language", language="en")
+    for code in ("zh", "zh-cn", "zh-tw"):
+        assert follows("老灯塔看守人每天早上泡茶之前都要数海浪。", "language:response_language", language=code)
