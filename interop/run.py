@@ -49,11 +49,11 @@ class Part(NamedTuple):
 TORCH = "torch==2.13.0"
 """The newest release with a CPU build that trl takes; a GPU build does as well, and costs some GB."""
 
-VERL = (TORCH, "ray[default]", "tensordict", "omegaconf", "orjson", "requests")
+VERL = (TORCH, "ray[default]", "tensordict", "omegaconf", "orjson", "codetiming", "requests")
 
 NEMO = (
     *("aiohttp", "openai==2.44.0", "hydra-core", "omegaconf", "ray", "wandb", "rich", "orjson", "pandas", "scipy"),
-    *("itsdangerous", "fastapi", "uvicorn", "uvloop", "requests", "psutil", "devtools", "yappi", "pydot"),
+    *("itsdangerous", "fastapi", "uvicorn", "uvloop", "httptools", "requests", "psutil", "devtools", "yappi", "pydot"),
 )
 
 PARTS = {
@@ -92,7 +92,7 @@ class Environment:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self.python.exists():
                 run([sys.executable, "-m", "venv", "--without-pip", str(self.folder / "venv")])
-            self.install("httpx", "setuptools", *packages)
+            self.install("httpx", "sniffio", "setuptools", *packages)
             for wheel in wheels:
                 # For no Python in particular, and without what it depends on: the wheel is only taken apart.
                 self.install(

@@ -4,7 +4,7 @@
     client, async_client ─ the two clients; what they share: grade, jobs, retry, wire, settings, results, errors
     adapters ─ one module per trainer, none of which imports its trainer before it is asked to
 
-httpx is all it needs.
+httpx is all it needs, with sniffio, which httpcore is slow without.
 """
 
 from touchstone_client.async_client import AsyncClient, AsyncJob
