@@ -128,6 +128,16 @@ def test_overload_is_waited_out(grade: Grade, status: int) -> None:
         assert len(server.asked) == 3
 
 
+def test_a_caller_that_waits_is_told_why(grade: Grade, caplog: pytest.LogCaptureFixture) -> None:
+    """A hiccup is nobody's business; from the third failure on a warning says what is waited for, without the key."""
+    with scripted(lambda asked, n: refused(503) if n < 4 else graded(asked)) as server:
+        grade(server.url, [{"completion": "x"}], {"key": "s3cret"})
+    said = [record.getMessage() for record in caplog.records if record.name == "touchstone_client"]
+    assert len(said) == 2
+    assert said[0].startswith("POST /v1/grade, try 3, 0 s: 503: no [r]; again in 0.")
+    assert "s3cret" not in caplog.text
+
+
 def test_retry_after_is_waited_for(grade: Grade) -> None:
     """At least as long as the service asks, though the client's own pauses are shorter."""
     with scripted(lambda asked, n: refused(503, **{"Retry-After": "1"}) if n == 0 else graded(asked)) as server:

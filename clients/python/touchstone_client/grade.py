@@ -10,6 +10,7 @@ same `group`, or without one the same prompt and task, stay together even where 
 """
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from touchstone_client.errors import BadAnswer, Refused
 from touchstone_client.results import Graded, Result, Summary, refused_result, result_of
 from touchstone_client.retry import Patience, Reply, Send, Step, Wait, insist, json_of
 from touchstone_client.wire import body, to_json
+
+_log = logging.getLogger("touchstone_client")
 
 Item = Mapping[str, Any]
 """An item as POST /v1/grade has it: completion, and as needed prompt, task, id, group, completion_tokens, truncated,
@@ -168,6 +171,8 @@ def grading(batch: Batch, positions: Sequence[int]) -> Grading:
         mended = mended or bool(broken)  # Once: a group that is too large as a whole stays cut.
         if passing:
             rounds += 1
+            codes = ", ".join(sorted({found[one].reason for one in passing}))
+            _log.warning("%d of %d items ended as %s; sending them again", len(passing), len(positions), codes)
             yield Wait(ask.patience.pause(rounds, None, 0.0))
         if again:
             waiting.append(again)

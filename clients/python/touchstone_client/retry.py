@@ -9,6 +9,7 @@ again is always safe.
 """
 
 import email.utils
+import logging
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -18,6 +19,11 @@ from typing import Any
 import httpx
 
 from touchstone_client.errors import BadAnswer, Refused, Unavailable
+
+_log = logging.getLogger("touchstone_client")
+
+QUIET_TRIES = 2
+"""Failed tries that are nobody's business yet; from the next one on a warning says what is being waited for."""
 
 RETRYABLE = frozenset({408, 409, 425, 429})
 """Statuses below 500 after which the same request may succeed; 409 is a job whose first sending still goes on."""
@@ -109,6 +115,18 @@ def insist(
         pause = patience.pause(tries, wait_s, chance())
         if now() - started + pause > patience.total_s:
             raise Unavailable(f"{request.method} {request.path}, {tries} tries in {now() - started:.1f} s: {failed}")
+        level = logging.INFO if tries <= QUIET_TRIES else logging.WARNING
+        spent = now() - started
+        _log.log(
+            level,
+            "%s %s, try %d, %.0f s: %s; again in %.1f s",
+            request.method,
+            request.path,
+            tries,
+            spent,
+            failed,
+            pause,
+        )
         yield Wait(pause)
 
 
