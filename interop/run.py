@@ -46,6 +46,9 @@ class Part(NamedTuple):
     checkout: str = ""
 
 
+FORM = {"form": {"components": [{"name": "format"}]}}
+"""A recipe for LLaMA-Factory, which sends no label. A service given with --url needs it too."""
+
 TORCH = "torch==2.13.0"
 """The newest release with a CPU build that trl takes; a GPU build does as well, and costs some GB."""
 
@@ -62,6 +65,7 @@ PARTS = {
     "verl-sandbox": Part("verl_sandbox", "light", ("requests",), "verl==0.9.1"),
     "verl-reward": Part("verl_reward", "torch", VERL, "verl==0.9.1"),
     "ms-swift": Part("swift_orm", "torch", (TORCH,), "ms-swift==4.6.0"),
+    "llamafactory": Part("llamafactory_http", "torch", (TORCH, "transformers", "requests"), "llamafactory==0.9.5"),
     "areal": Part("areal_pool", "light", (), "areal==1.0.4"),
     "skyrl": Part("skyrl_env", "light", ("skyrl-gym==0.4.0",)),
     "verifiers": Part("verifiers_tasks", "light", ("verifiers==0.4.0",)),
@@ -127,7 +131,7 @@ def served(folder: Path, url: str | None) -> Iterator[str]:
     if url:
         yield url
         return
-    with running(folder, math_workers=1, code_workers=2) as service:
+    with running(folder, math_workers=1, code_workers=2, profiles=json.dumps(FORM)) as service:
         yield service.url
 
 
