@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     """The longest `wait_s` of a look at a job."""
 
     cache_bytes_max: Annotated[int, Field(ge=0)] = 256 * MIB
-    """Size of the verdict cache of each API process; 0 switches it off."""
+    """Size of the verdict cache of each API process; 0 switches it off, and with it what workers remember of runs."""
     cache_ttl_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
     """Seconds a verdict is kept in the cache."""
 

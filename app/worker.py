@@ -145,7 +145,8 @@ def run(settings: Settings, queue: str) -> None:
 
             jobs.lay_out(exits.enter_context(Hall(settings.judges, desk)))
         else:
-            registry = exits.enter_context(Registry(runner, default_limits(settings)))
+            remember = settings.cache_bytes_max > 0
+            registry = exits.enter_context(Registry(runner, default_limits(settings), remember=remember))
             seconds_max = settings.math_item_seconds_max if queue == "math" else settings.code_item_seconds_max
             jobs.lay_out(jobs.Bench(registry, desk, seconds_max, costly=queue == "code"))
         # What is loaded by now lives as long as the process: the collector need not look at it again and again, and a

@@ -32,9 +32,10 @@ class Registry:
     Args:
         runner: where code runs; None in a process that grades no code (its code items are our fault, not theirs).
         limits: of one test, where the task names none.
+        remember: whether a program's run on an input may be remembered (graders.code.runs).
     """
 
-    def __init__(self, runner: Runner | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, runner: Runner | None = None, limits: Limits | None = None, *, remember: bool = True) -> None:
         self._exits = ExitStack()
         self._graders: dict[type, Callable[..., Verdict]] = {
             ChoiceTask: choice.grade,
@@ -51,7 +52,7 @@ class Registry:
             from graders.code.grade import CodeGrader
             from graders.code.run import run_program
 
-            code = CodeGrader(runner, limits or Limits())
+            code = CodeGrader(runner, limits or Limits(), remember=remember)
             self._graders[CodeTask] = code.grade
             self._graders[ProgramTask] = code.grade_program
             self._run = partial(run_program, runner, limits or Limits())

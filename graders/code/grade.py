@@ -20,7 +20,7 @@ from graders.code.drivers import driver_for, reads_notation
 from graders.code.extract import Extracted, extract
 from graders.code.harness import assert_harness, one_process, python_driver, whole_program
 from graders.code.language import canonical
-from graders.code.runs import Runs
+from graders.code.runs import BYTES_MAX, Runs
 from graders.code.score import Plan
 from graders.errors import TaskInvalid
 from graders.task import (
@@ -48,13 +48,14 @@ class CodeGrader:
     Args:
         runner: where programs run; stays the caller's to close.
         defaults: limits of one test where the task sets none.
+        remember: whether a program's run on an input may be remembered for other tasks (graders.code.runs).
     """
 
-    def __init__(self, runner: Runner, defaults: Limits) -> None:
+    def __init__(self, runner: Runner, defaults: Limits, *, remember: bool = True) -> None:
         self._runner = runner
         self._defaults = defaults
         self._solutions: dict[bytes, Reason] = {}
-        self._runs = Runs()
+        self._runs = Runs(BYTES_MAX if remember else 0)
 
     def grade(self, task: CodeTask, completion: str, prompt: str = "") -> Verdict:
         """Judge one completion.

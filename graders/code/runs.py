@@ -20,7 +20,7 @@ _OVERHEAD_BYTES = 1024
 
 
 class Runs:
-    """The latest runs of a process, bounded in bytes. Not for several threads at once."""
+    """The latest runs of a process, bounded in bytes; 0 remembers nothing. Not for several threads at once."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         self._outcomes: LRUCache[bytes, RunOutcome] = LRUCache(
@@ -52,7 +52,8 @@ class RunsOfOne:
     def keep(self, stdin: bytes, outcome: RunOutcome) -> None:
         """Remember a run, if it may be."""
         by_itself = outcome.ended is Ended.EXITED and not outcome.retried
-        if by_itself and len(outcome.stdout) + len(outcome.stderr) <= OUTPUT_BYTES_MAX:
+        size = len(outcome.stdout) + len(outcome.stderr)
+        if by_itself and size <= OUTPUT_BYTES_MAX and size + _OVERHEAD_BYTES <= self.outcomes.maxsize:
             self.outcomes[self._key(stdin)] = outcome
 
     def _key(self, stdin: bytes) -> bytes:

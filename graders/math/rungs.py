@@ -69,13 +69,22 @@ def equal(gold: Node, answer: Node) -> Decision:
 
 def _undefined(gold: Node, answer: Node) -> Decision:
     """One side divides by zero: no number equals it, and whether two of them are the same nobody can tell."""
-    for side in (gold, answer):
-        try:
-            rational(side)
-        except Undefined:
-            continue
+    if _has_a_value(gold) or _has_a_value(answer):
         return False, "rational"
     return None, "none"
+
+
+def _has_a_value(node: Node) -> bool:
+    """Whether nothing in it divides by zero, wherever it stands: 0/0 + x has no value, and x + 0/0 has none either."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        try:
+            rational(top)
+        except Undefined:
+            return False
+        stack.extend(arg for arg in top.args if arg.args)
+    return True
 
 
 def worth_asking(gold: Node, answer: Node) -> bool:

@@ -64,8 +64,11 @@ def behind_tls(port: int, pem: Path) -> Iterator[int]:
             return
         await asyncio.gather(pump(reader, to_there), pump(there, writer))
 
+    servers: list[asyncio.Server] = []
+
     async def main() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        servers.append(server)
         bound.append(server.sockets[0].getsockname()[1])
         ready.set()
 
@@ -77,6 +80,7 @@ def behind_tls(port: int, pem: Path) -> Iterator[int]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+        servers[0].close()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(asyncio.sleep(0.05))

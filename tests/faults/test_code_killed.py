@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def programs(count: int, seconds: float = 0.0) -> list[dict[str, Any]]:
     """Programs that double a number, of which every third is wrong by one."""
     items = []
     for n in range(count):
-        source = f"import time; time.sleep({seconds}); print(2 * int(input()) + {int(n % 3 == 0)})"
+        # Each program differs from every other, so that none is known from before.
+        source = f"import time; time.sleep({seconds}); print(2 * int(input()) + {int(n % 3 == 0)})  # {uuid.uuid4()}"
         cases = [{"input": f"{n}\n", "output": f"{2 * n}\n"}, {"input": "5\n", "output": "10\n"}]
         task = {"kind": "code", "tests": {"kind": "stdio", "cases": cases}}
         items.append({"id": f"i{n}", "completion": f"```python\n{source}\n```", "task": task})

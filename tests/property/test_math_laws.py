@@ -110,6 +110,7 @@ def test_one_more_is_another_number(text):
 @given(expressions, expressions)
 def test_sums_commute_and_squares_expand(left, right):
     """Identities of algebra are never refuted."""
+    assume("||" not in left + right)  # Bars within bars, in plain text: which one closes which is not told.
     assert rungs.equal(parse(f"({left})+({right})"), parse(f"({right})+({left})"))[0] is not False
     square = parse(f"(({left})+({right}))^2")
     expanded = parse(f"({left})^2+2({left})({right})+({right})^2")

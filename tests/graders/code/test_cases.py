@@ -231,6 +231,15 @@ def test_one_program_meets_equal_inputs_of_two_tasks_once() -> None:
     assert [run.stdin for run in runner.ran] == [b"1\n", b"2\n", b"4\n"]
 
 
+def test_nothing_is_remembered_where_caches_are_off() -> None:
+    """Every run is made, also the second time."""
+    runner = FakeRunner(lambda _program, _run, _limits: exited(b"1\n"))
+    grader = CodeGrader(runner, Limits(), remember=False)
+    for _ in range(2):
+        assert grader.grade(task(("", "1\n")), COMPLETION).reason is Reason.PASSED
+    assert len(runner.ran) == 2
+
+
 def test_another_program_other_limits_or_a_limit_met_are_run_again() -> None:
     """Remembered is only what would come out the same."""
     ends = iter([RunOutcome(Ended.TIME_LIMIT), exited(b"1\n"), exited(b"1\n"), exited(b"1\n")])
