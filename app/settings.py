@@ -96,8 +96,9 @@ class Settings(BaseSettings):
     """Seconds an item waits for company on an idle service, so that single-item requests share a chunk."""
     math_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 64
     """Items of a math chunk at most."""
-    code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 4
-    """Items of a code chunk at most."""
+    code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Items of a code chunk, at most. One: a program takes many times what a chunk costs, and the next must not wait
+    behind one that never ends while another worker is free."""
     judge_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 16
     """Items of a judge chunk at most."""
 
