@@ -34,21 +34,20 @@ def run_cases(
     Raises: DoesNotCompile, for a file its interpreter cannot read; SandboxFault; GraderFault; what `accepts` raises.
     """
     results: dict[int, TestResult] = {}
-    ran: dict[str, RunOutcome] = {}
+    # Looked up once: to ask for an input's run is to digest the input, and the plan is asked anew after each failure.
+    inputs = {case.input for case in tests.cases}
+    ran = {text: run for text in inputs if (run := known.get(as_bytes(text))) is not None}
     while pending := plan.pending(results):
         if sum(run.wall_s for run in ran.values() if run.ended is Ended.TIME_LIMIT) > PATIENCE_S:
             break
         text = tests.cases[pending[0]].input
-        before = ran.get(text) or known.get(as_bytes(text))
-        if before is not None:
-            results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], before, accepts)
+        if text in ran:
+            results[pending[0]] = _judge(pending[0], tests.cases[pending[0]], ran[text], accepts)
             continue
         first_of_input: dict[str, int] = {}
         for index in pending:
             first_of_input.setdefault(tests.cases[index].input, index)
-        fresh = [
-            index for text, index in first_of_input.items() if text not in ran and known.get(as_bytes(text)) is None
-        ]
+        fresh = [index for text, index in first_of_input.items() if text not in ran]
         _run_until_one_fails(candidate, tests, fresh, limits, accepts, results, ran, known)
     return results
 
