@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -77,14 +77,7 @@ def services(request: Request) -> Services:
 async def grade(request: Request) -> Response:
     """Grade each item and answer when all are done or the deadline passed; one result per item, in order."""
     rooms = services(request)
-    check_media(request.headers)
-    body = await read_body(request, rooms.settings)
-    # A large body is taken apart beside the event loop, on which everybody else's requests wait.
-    batch = (
-        parse_batch(body, rooms.settings)
-        if len(body) < LARGE_BODY
-        else await asyncio.to_thread(parse_batch, body, rooms.settings)
-    )
+    batch = await _parsed(request, parse_batch)
     grading = grade_batch(
         batch,
         request.state.request_id,
@@ -109,13 +102,7 @@ async def grade(request: Request) -> Response:
 async def select(request: Request) -> Response:
     """Rejection sampling, best of n or a majority vote, for each group of completions."""
     rooms = services(request)
-    check_media(request.headers)
-    body = await read_body(request, rooms.settings)
-    selection = (
-        parse_selection(body, rooms.settings)
-        if len(body) < LARGE_BODY
-        else await asyncio.to_thread(parse_selection, body, rooms.settings)
-    )
+    selection = await _parsed(request, parse_selection)
     selecting = select_batch(
         selection,
         request.state.request_id,
@@ -128,6 +115,14 @@ async def select(request: Request) -> Response:
     response = await while_connected(request, selecting)
     _log.info("selected", **response["summary"])
     return Response(to_json(response), media_type="application/json")
+
+
+async def _parsed(request: Request, parse: Callable[[bytes, Settings], T]) -> T:
+    """The body as the value it must be; a large one is taken apart beside the event loop, where all requests wait."""
+    settings = services(request).settings
+    check_media(request.headers)
+    body = await read_body(request, settings)
+    return parse(body, settings) if len(body) < LARGE_BODY else await asyncio.to_thread(parse, body, settings)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
