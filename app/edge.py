@@ -1,7 +1,8 @@
 """Around every request: its id, its key, its metrics, and problem+json for whatever goes wrong.
 
 Pure ASGI, since it must also see what the framework itself refuses. One of the two places that catch everything (the
-other is jobs.py).
+other is jobs.py). Outside of all the framework's layers: those cost more than a small request's grading, and whom they
+serve nothing need not wait for them (`direct`).
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import unquote, unquote_plus
 
@@ -47,6 +48,9 @@ _PARTS_MAX = 3
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
+Handler = Callable[[Request], Awaitable[Response]]
+
+
 class Edge:
     """The outermost layer.
 
@@ -54,10 +58,18 @@ class Edge:
         app: the framework's application.
         settings: keys.
         metrics: called for the registry to record in, once services are open.
+        direct: by method and path the handlers that need nothing of the framework's layers; they are called here.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Callable[[], Metrics | None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        metrics: Callable[[], Metrics | None],
+        direct: Mapping[tuple[str, str], Handler],
+    ) -> None:
         self._app = app
+        self._direct = direct
         self._keys = [key.get_secret_value().encode() for key in settings.api_keys]
         self._metrics = metrics
 
@@ -68,7 +80,9 @@ class Edge:
             return
         scope.setdefault("state", {})
         keys = take_from_address(scope)
-        request = Request(scope)
+        request = Request(scope, receive, send)
+        path: str = scope["path"]
+        direct = self._direct.get((scope["method"], path))
         started = time.monotonic()
         given = request.headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
@@ -87,8 +101,12 @@ class Edge:
             await send(message)
 
         try:
-            self._check_key(request, keys)
-            await self._app(scope, receive, send_with_id)
+            self._check_key(request, path, keys)
+            if direct is None:
+                await self._app(scope, receive, send_with_id)
+            else:
+                response = await direct(request)
+                await response(scope, receive, send_with_id)
         except ClientDisconnect:
             status = 499  # Nobody is there to read an answer; the number is only for the metrics.
         except Exception as error:  # The edge: a bug answers 500 and is logged, and the process goes on.
@@ -97,11 +115,10 @@ class Edge:
             await problem_response(request, error)(scope, receive, send_with_id)
         finally:
             if metrics := self._metrics():
-                route = getattr(scope.get("route"), "path", "other")
+                route = getattr(scope.get("route"), "path", "other") if direct is None else path
                 metrics.observe_http(route, status, time.monotonic() - started)
 
-    def _check_key(self, request: Request, in_address: list[str]) -> None:
-        path = request.url.path
+    def _check_key(self, request: Request, path: str, in_address: list[str]) -> None:
         if not self._keys or path in OPEN_ROUTES or path.startswith(OPEN_FOLDER):
             return
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")

@@ -19,7 +19,7 @@ from app.job_routes import router as job_router
 from app.lifetime import Services, open_services
 from app.openapi import serve_whole
 from app.profiles import profiles_of
-from app.routes import router
+from app.routes import DIRECT, router
 from app.settings import Settings
 
 
@@ -69,5 +69,5 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         opened: Services | None = getattr(app.state, "services", None)
         return opened.metrics if opened is not None else None
 
-    app.add_middleware(Edge, settings=settings, metrics=metrics)
+    app.middleware_stack = Edge(app.build_middleware_stack(), settings, metrics, DIRECT)
     return app

@@ -130,22 +130,27 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
     Raises: ClientDisconnect, which nobody sees; else what the work raises.
     """
-    task = asyncio.create_task(work)
+    working = asyncio.current_task()
+    gone = False
 
     async def watch() -> None:
+        nonlocal gone
         while (await request.receive())["type"] != "http.disconnect":
             pass
+        gone = True
+        if working is not None:
+            working.cancel()
 
     watching = asyncio.create_task(watch())
     try:
-        await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        # Somebody else's cancellation, of a server that stops for example, is not ours to take.
+        if working is None or not gone or working.uncancel():
+            raise
+        raise ClientDisconnect from None
     finally:
-        for one in (task, watching):
-            one.cancel()
-        await asyncio.gather(task, watching, return_exceptions=True)
+        watching.cancel()
 
 
 def check_media(headers: Headers) -> None:
@@ -159,6 +164,10 @@ def check_media(headers: Headers) -> None:
         raise UnsupportedMedia("send application/json in UTF-8")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMedia("send the body without a content encoding")
+
+
+DIRECT = {("POST", "/v1/grade"): grade}
+"""What is asked so often that it goes past the framework (app.edge); the routes above describe it."""
 
 
 @router.get("/v1/rewards", summary="Components and their parameters", responses={401: PROBLEMS[401]})
