@@ -83,17 +83,20 @@ def score(
     return 1.0 if _CHECKS[style](text, _Wanted(prefilled_think, language, pattern)) else 0.0
 
 
+_TAG = re.compile("</?(?:think|answer)>")
+_THOUGHT = ["<think>", "</think>"]
+_ANSWER = ["<answer>", "</answer>"]
+
+
 def _split_thought(text: str, prefilled: bool) -> tuple[str, str] | None:
-    """The chain of thought and what follows it, or None where the tags are not as they should be."""
-    if text.count("</think>") != 1 or text.count("<think>") != (0 if prefilled else 1):
-        return None
+    """The chain of thought and what follows it, of a text that has their tags once; None where one stands elsewhere."""
     head, _, rest = text.partition("</think>")
     if not prefilled:
         head = head.lstrip()
         if not head.startswith("<think>"):
             return None
         head = head[len("<think>") :]
-    return (head, rest) if head.strip() else None
+    return None if not head or head.isspace() else (head, rest)
 
 
 def _answer(text: str) -> str:
@@ -102,8 +105,11 @@ def _answer(text: str) -> str:
 
 
 def _think_answer(text: str, wanted: _Wanted) -> bool:
+    # All tags are found in one search; in this order they can only be where the scan below looks for them.
+    if _TAG.findall(text) != _THOUGHT[wanted.prefilled :] + _ANSWER:
+        return False
     parts = _split_thought(text, wanted.prefilled)
-    if parts is None or text.count("<answer>") != 1 or text.count("</answer>") != 1:
+    if parts is None:
         return False
     rest = parts[1].strip()
     if not (rest.startswith("<answer>") and rest.endswith("</answer>")):
@@ -112,6 +118,8 @@ def _think_answer(text: str, wanted: _Wanted) -> bool:
 
 
 def _think(text: str, wanted: _Wanted) -> bool:
+    if [tag for tag in _TAG.findall(text) if tag not in _ANSWER] != _THOUGHT[wanted.prefilled :]:
+        return False
     parts = _split_thought(text, wanted.prefilled)
     return parts is not None and bool(parts[1].strip())
 

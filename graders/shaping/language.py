@@ -6,12 +6,17 @@ Code, mathematics, LaTeX commands, tags, addresses, numbers and single letters a
 out. A word is a run of letters; in Han and kana each character is one, in Thai, Lao, Khmer, Burmese and Tibetan every
 four, since these are written without spaces.
 
-Theory of operation. Script decides first, by counting: a Han character is no English word, whatever it says. Only where
-several languages share the target's script is a detector asked (CLD2, the one of Chromium, loaded at the first such
-text): for spans of a large window, and, where it sees more than the target there, sentence by sentence. What it cannot
-name counts as the target: it has the right script, and the benefit of the doubt costs less than punishing a name, a
-short line or a quotation. So a foreign sentence of a few words, in the same script and inside a paragraph of the target
-language, may go unseen.
+Theory of operation. Script decides first, by counting: a Han character is no English word, whatever it says. Where
+several languages share the target's script, a window of the text may be told by its short words (short_words.py).
+Where that says nothing, a detector is asked (CLD2, the one of Chromium, loaded at the first such text): for spans of
+the window, and, where it sees more than the target there, sentence by sentence. What it cannot name counts as the
+target: it has the right script, and the benefit of the doubt costs less than punishing a name, a short line or a
+quotation. So a foreign sentence of a few words, in the same script and inside a paragraph of the target language, may
+go unseen.
+
+Most texts are in one script and one language, so that is found first, in a few passes of C over all of the text (a
+search for anything unexpected, a translation of bytes and a count); words are counted one by one only where the share
+is not 1.
 
 Not covered: transliteration (pinyin is Latin), and dialects of one language.
 """
@@ -20,6 +25,9 @@ import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 from typing import Any
+
+from graders.shaping import short_words
+from graders.shaping.notation import prose
 
 WINDOW_CHARS = 8192
 """Characters that the detector sees at once."""
@@ -182,67 +190,42 @@ def _script_of(character: str) -> str:
     return _OTHER if character.isalpha() else ""
 
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-_LATIN_WORD = _WORDS["Latin"]
+_ASCII = bytes(range(128))
 
-# Each alternative begins with a character of its own and stops where it could begin anew, so that the search is one
-# pass over any text.
-_NOTATION = re.compile(
-    r"\$(?:\$*+[^$]*+\$++|\$*+)"
-    r"|\\(?:\((?:[^\\]|\\(?![()]))*+\\\)|\[(?:[^\\]|\\(?![\[\]]))*+\\\]"
-    r"|begin\{[a-z]{1,16}\*?\}(?:[^\\]|\\(?!(?:begin|end)\{))*+\\end\{[a-z]{1,16}\*?\}|[A-Za-z]++|.)"
-    r"|`(?:`*+[^`\n]*+`++|`*+)"
-    r"|</?[A-Za-z][^<>\n]{0,60}+>"
+# What is of no script: punctuation, symbols, signs of mathematics. Not all of it, but what prose is full of; and no
+# character that is not seen, since it could stand between the letters of a word.
+_NEUTRAL = (
+    "\x00-@\\[-`{-\x7f\xa0-\xac\xae-\xbf×÷\u060c\u061b\u061f\u0660-\u066d\u06d4\u2000-\u200a\u2010-\u2029\u202f-\u205f\u2070\u2074-\u207e\u2080-\u208e"
+    "\u20a0-\u20c0\u2100-\u214f\u2190-\u23ff\u2500-\u27bf\u2900-\u2bff\u3000-\u3004\u3008-\u3020\uff01-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
-_ADDRESS = re.compile(r"\b[a-z]{2,8}+://\S*+")
-_FENCE = "```"
-_PROSE_WORDS = 5
 
 
-def prose(text: str) -> str:
-    """A text without code, mathematics, LaTeX commands, tags and addresses: a space stands for each.
-
-    A fence that is never closed leaves out all that follows. Dollars around five words in a row are no mathematics.
-    """
-    if _FENCE in text:
-        text = _without_fences(text)
-    if "://" in text:
-        text = _ADDRESS.sub(" ", text)
-    if "$" in text:
-        return _NOTATION.sub(_unless_prose, text)
-    if "\\" in text or "<" in text or "`" in text:
-        return _NOTATION.sub(" ", text)
-    return text
+@cache
+def _unexpected(target: str) -> re.Pattern[str]:
+    """What is neither neutral, nor an ASCII letter, nor a letter that a text in the language is expected to have."""
+    own = short_words.LETTERS.get(target)
+    if own is None:
+        own = "".join(map(_class_of, _SCRIPTS_OF[target]))
+    return re.compile(f"[^A-Za-z{_NEUTRAL}{own}]")
 
 
-def _without_fences(text: str) -> str:
-    kept, at = [], 0
-    while (opened := text.find(_FENCE, at)) >= 0:
-        kept.append(text[at:opened])
-        closed = text.find(_FENCE, opened + len(_FENCE))
-        if closed < 0:
-            return " ".join(kept)
-        at = closed + len(_FENCE)
-    return " ".join([*kept, text[at:]])
-
-
-def _unless_prose(match: re.Match[str]) -> str:
-    found = match.group()
-    if found[0] != "$" or len(found) < 4 * _PROSE_WORDS:
-        return " "
-    run = 0
-    for word in found.replace("$", " ").split():
-        run = run + 1 if len(word) > 1 and word.strip(".,;:!?").isalpha() else 0
-        if run == _PROSE_WORDS:
-            return found
-    return " "
+def _as_expected(text: str, target: str) -> bool:
+    """Whether a text has nothing unexpected in it."""
+    if text.isascii():
+        return True
+    # Latin letters are mostly ASCII, so that little is left to look at.
+    return _unexpected(target).search(_beyond_ascii(text) if "Latin" in _SCRIPTS_OF[target] else text) is None
 
 
 def _scripts(text: str) -> set[str]:
     """The scripts that a text has letters of; Latin always counts as there."""
     if text.isascii():
         return {"Latin"}
-    return {"Latin"} | {_script_of(character) for character in set("".join(_NOT_ASCII.findall(text)))} - {""}
+    return {"Latin"} | {_script_of(character) for character in set(_beyond_ascii(text))} - {""}
+
+
+def _beyond_ascii(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def _counts(text: str, scripts: set[str]) -> dict[str, int]:
@@ -252,17 +235,62 @@ def _counts(text: str, scripts: set[str]) -> dict[str, int]:
 
 
 def _count(text: str, script: str) -> int:
+    if script in _ENCODED and (text.isascii() or _NOT_ENCODED[script].search(text) is None):
+        return _count_encoded(text, script)
     if script == _OTHER:
-        found = [
-            character
-            for character in _NOT_ASCII.findall(text)
-            for character in character
-            if _script_of(character) == _OTHER
-        ]
+        found = [character for character in text if _script_of(character) == _OTHER]
     else:
         found = _WORDS[script].findall(text)
     each = _CHARACTERS_A_WORD.get(script)
     return len(found) if each is None else -(-sum(map(len, found)) // each)
+
+
+# An encoding of one byte a character that has the letters which a script's texts are nearly always made of.
+_ENCODED = {"Latin": "ascii", "Cyrillic": "cp1251"}
+_LETTER, _JOINED, _GAP = b"a", b"0", b" "
+
+
+def _table(script: str) -> bytes:
+    """From a byte of the script's encoding to a letter, what joins letters to an identifier or a number, or a gap."""
+    word, encoding = re.compile(f"[{_class_of(script)}]"), _ENCODED[script]
+    kinds = []
+    for code in range(256):
+        character = bytes([code]).decode(encoding, "replace")
+        kinds.append(_LETTER if word.match(character) else _JOINED if character in "_0123456789" else _GAP)
+    return b"".join(kinds)
+
+
+def _not_encoded(script: str) -> re.Pattern[str]:
+    """The script's letters that its encoding does not have."""
+    letters = "".join(chr(code) for first, last in _RANGES[script] for code in range(first, last + 1))
+    kept = letters.encode(_ENCODED[script], "ignore").decode(_ENCODED[script])
+    return re.compile(f"[{''.join(sorted(set(letters) - set(kept)))}]")
+
+
+_TABLES = {script: _table(script) for script in _ENCODED}
+_NOT_ENCODED = {script: _not_encoded(script) for script in _ENCODED}
+_JOINS_MAX = 64
+
+
+def _count_encoded(text: str, script: str) -> int:
+    """`_count` of a script with spaces in a text that its encoding has all letters of."""
+    kinds = _GAP + text.encode(_ENCODED[script], "replace").translate(_TABLES[script])
+    if 2 * _LETTER not in kinds:
+        return 0
+    count = kinds.count(_GAP + 2 * _LETTER)
+    # Less those that go on as an identifier: no word.
+    joined = _LETTER + _JOINED
+    if kinds.count(joined) > _JOINS_MAX:
+        return len(_RUN.findall(kinds))
+    at, last = kinds.find(joined), -1
+    while at >= 0:
+        start = kinds.rfind(_GAP, 0, at)
+        count -= start != last and kinds.startswith(2 * _LETTER, start + 1)
+        last, at = start, kinds.find(joined, at + 1)
+    return count
+
+
+_RUN = re.compile(rb" aa++(?![0])")
 
 
 def share(text: str, target: str) -> float:
@@ -278,41 +306,87 @@ def share(text: str, target: str) -> float:
 
 
 def _share(text: str, target: str) -> float:
-    scripts, present = _SCRIPTS_OF[target], _scripts(text)
-    # The common case first: Latin letters alone, and the detector sees one language.
-    if present == {"Latin"} and "Latin" in scripts:
-        if _LATIN_WORD.search(text) is None:
-            return 0.0
-        foreign = _foreign(text, target, scripts)
-        return 1.0 if not foreign else max(1 - foreign / _count(text, "Latin"), 0.0)
-    counts = _counts(text, present)
-    total = sum(counts.values())
-    own = sum(counts.get(script, 0) for script in scripts)
-    if not own:
+    scripts, expected = _SCRIPTS_OF[target], _as_expected(text, target)
+    mixed = 0
+    if not expected or "Cyrillic" in scripts:
+        text, mixed = _unmixed(text)
+    if not any(_WORDS[script].search(text) for script in scripts):
         return 0.0
+    others = _others(text, target, expected)
     if target == "zh":
-        asked = "Kana" in counts  # Han is taken for Chinese unless there is kana about.
+        asked = "Kana" in others  # Han is taken for Chinese unless there is kana about.
     elif target == "ja":
-        asked = "Han" in counts
+        asked = _WORDS["Han"].search(text) is not None
     else:
         asked = not _SHARED.isdisjoint(scripts)
-    # Kana tells Japanese Han from Chinese, so it stays.
-    foreign = _foreign(_only(text, ("Han", "Kana") if target == "zh" else scripts), target, scripts) if asked else 0
-    return max(own - foreign, 0) / total
+    foreign = _foreign(text, target) if asked else 0
+    if not foreign and not others and not mixed:
+        return 1.0
+    own = sum(_count(text, script) for script in scripts)
+    return max(own - foreign, 0) / (own + sum(others.values()) + mixed)
+
+
+def _others(text: str, target: str, expected: bool) -> dict[str, int]:
+    """Words by script, but for those in one of the target's."""
+    scripts = _SCRIPTS_OF[target]
+    if not expected:
+        return _counts(text, _scripts(text).difference(scripts))
+    # All its letters beyond ASCII are of the target's scripts.
+    count = 0 if "Latin" in scripts else _count_encoded(text, "Latin")
+    return {"Latin": count} if count else {}
+
+
+def _unmixed(text: str) -> tuple[str, int]:
+    """A text without the words that have both Latin and Cyrillic letters, which look alike, and how many there were."""
+    kinds = text.encode("cp1251", "replace").translate(_MIXING)
+    if b"lc" not in kinds and b"cl" not in kinds:
+        return text, 0
+    count = 0
+
+    def kept(match: re.Match[str]) -> str:
+        nonlocal count
+        word = match.group()
+        if len({_script_of(character) for character in word}) == 1:
+            return word
+        count += 1
+        return " "
+
+    return _LATIN_OR_CYRILLIC.sub(kept, text), count
+
+
+_LATIN_OR_CYRILLIC = re.compile(f"[{_class_of('Latin')}{_class_of('Cyrillic')}]++")
+_MIXING = bytes.maketrans(
+    bytes(range(256)),
+    bytes(
+        ord("l" if byte < 128 and chr(byte).isalpha() else "c" if byte >= 128 and kind == _LETTER[0] else " ")
+        for byte, kind in enumerate(_TABLES["Cyrillic"])
+    ),
+)
 
 
 def _only(text: str, scripts: tuple[str, ...]) -> str:
     """A text with a space for each letter of another script, which was counted already and would mislead."""
-    letters = set(text if "Latin" not in scripts else "".join(_NOT_ASCII.findall(text)))
-    return text.translate({ord(letter): " " for letter in letters if (_script_of(letter) or scripts[0]) not in scripts})
+    if "Latin" in scripts:
+        letters = set(_beyond_ascii(text))
+    else:
+        text = _ASCII_LETTERS.sub(" ", text)
+        letters = set(text)
+    strange = {letter for letter in letters if (_script_of(letter) or scripts[0]) not in scripts}
+    return text.translate({ord(letter): " " for letter in strange}) if strange else text
 
 
-def _foreign(text: str, target: str, scripts: tuple[str, ...]) -> int:
+_ASCII_LETTERS = re.compile("[A-Za-z]")
+
+
+def _foreign(text: str, target: str) -> int:
     """Words in the target's script that the detector says are of another language."""
-    count = 0
-    for window in _cut(text, WINDOW_CHARS):
-        if target == "en" and window.isascii() and _plainly_english(window):
+    scripts, count = _SCRIPTS_OF[target], 0
+    # Kana tells Japanese Han from Chinese, so it stays.
+    kept = ("Han", "Kana") if target == "zh" else scripts
+    for window in _windows(text):
+        if _plainly(window, target):
             continue
+        window = _only(window, kept)
         spans = _spans(window)
         if len(window) > PIECE_CHARS and any(code == _UNSURE for _, code in spans):
             spans = [span for piece in _cut(window, PIECE_CHARS) for span in _spans(piece)]
@@ -333,59 +407,33 @@ _ACCENTED = re.compile("[À-ÖØ-öø-ɏḀ-ỿ]")
 _SENTENCE = re.compile(r"[^.!?\n。！？；]*+[.!?\n。！？；]++|[^.!?\n。！？；]++")
 
 
-# Short words that only one side uses: what English prose has many of, and what prose without accents of other languages
-# in Latin letters cannot do without.
-_ENGLISH_TEXT = """the of and is that to we this with for have it as be by are from so which then not if there has on
-    can now was get will you he first let each"""
-_FOREIGN_TEXT = """
-    le les des une est sont nous vous que qui dans avec sur pas cette ces donc alors aux du de la il elle
-    el los las unos por con para del como entonces pero tenemos
-    os uma com dos das isso temos ao pelo
-    di che sono della delle gli nel quindi allora anche questo
-    der das und ist wir von mit den dem nicht ein eine zu auf dann sich wird sind aus bei
-    het een van wij niet dat voor zijn dus aan ook er op
-    och att det som av till inte vi ett og til ikke har med ja ei ovat kun
-    nie jest na jak oraz dla przez je jsou pak ako alebo su koji se za
-    este sunt pe cu din az egy hogy nem ve bir bu ile olarak
-    yang dan adalah dari untuk kita dengan itu ang mga ng sa ay
-    ya wa kwa katika ons amb els eta ez da et un ir yra dhe kaj estas agus yn mae va uchun
-    shi zhe suoyi yinwei wo ta"""
-_ENGLISH = tuple(f" {word} " for word in _ENGLISH_TEXT.split())
-_FOREIGN = frozenset(_FOREIGN_TEXT.split())
-_STRETCH_CHARS = 400
-_ENGLISH_MIN = 4
+def _plainly(window: str, target: str) -> bool:
+    """Whether short words tell that all of a window in the target's script is in the target."""
+    return target in short_words.CODES and short_words.plainly(window, target) and _as_expected(window, target)
 
 
-def _plainly_english(text: str) -> bool:
-    """True where every stretch has several of English's short words and the text none of any other language's.
-
-    It says no more than the detector would, in a fifth of its time.
-    """
-    if len(text) < _STRETCH_CHARS or not _FOREIGN.isdisjoint(text.lower().split()):
-        return False
-    count = len(text) // _STRETCH_CHARS
-    size = -(-len(text) // count)
-    for start in range(0, len(text), size):
-        stretch = text[start : start + size]
-        found = 0
-        for word in _ENGLISH:
-            if word in stretch:
-                found += 1
-                if found == _ENGLISH_MIN:
-                    break
-        else:
-            return False
-    return True
+def _told(text: str) -> str | None:
+    """The language that short words tell a whole text to be in."""
+    windows = _windows(text)
+    code = short_words.likeliest(windows[0])
+    return code if all(_plainly(window, code) for window in windows) and _is_most(text, code) else None
 
 
-def _all_english(text: str) -> bool:
-    """`_plainly_english`, window by window."""
-    if not text.isascii():
-        return False
+def _is_most(text: str, code: str) -> bool:
+    """Whether a text of expected letters has most of its words in the language's script."""
+    script = _SCRIPTS_OF[code][0]
+    if script == "Latin":
+        return True
+    latin = _count_encoded(text, "Latin")
+    return not latin or _count(text, script) > latin
+
+
+def _windows(text: str) -> list[str]:
+    """A text cut to what is judged at once; no window but a whole text is too short for short words."""
     windows = _cut(text, WINDOW_CHARS)
-    if len(windows) > 1 and len(windows[-1]) < _STRETCH_CHARS:
+    if len(windows) > 1 and len(windows[-1]) < short_words.STRETCH_CHARS:
         windows[-2:] = [windows[-2] + windows[-1]]
-    return all(map(_plainly_english, windows))
+    return windows
 
 
 def _same(code: str, target: str) -> bool:
@@ -460,8 +508,13 @@ def language_of(text: str) -> str | None:
 
 
 def _language_of(text: str) -> str | None:
-    if _all_english(text):
-        return "en"
+    return _told(text) or _detected(text)
+
+
+def _detected(text: str) -> str | None:
+    """The language of most of a text by script, and by the detector where languages share it."""
+    if not text.isascii() and _as_expected(text, "zh") and _WORDS["Han"].search(text) and _is_most(text, "zh"):
+        return "zh"
     counts = _counts(text, _scripts(text))
     if not counts:
         return None
@@ -495,7 +548,8 @@ def consistency(text: str, target: str | None) -> float:
 def own_share(text: str) -> float | None:
     """The share of words that are in the language most of the text is in; None where there is none to be told."""
     text = prose(text)
-    if _all_english(text):
-        return 1.0
-    target = _language_of(text)
+    target = _told(text)
+    if target is not None and "Latin" in _SCRIPTS_OF[target]:
+        return 1.0  # Letters of other scripts would have been unexpected.
+    target = target or _detected(text)
     return None if target is None else _share(text, target)
