@@ -6,13 +6,12 @@ limits, the undecided), what a judge said that might say otherwise next time, an
 """
 
 import hashlib
-import json
 import os
 import time
 from dataclasses import replace
-from typing import Any
 
 from cachetools import TTLCache
+from pydantic_core import to_json
 
 from app import version
 from app.chunk import ChunkItem, ItemResult
@@ -26,20 +25,7 @@ def key_of(item: ChunkItem) -> tuple[bytes, int]:
 
     A program that is only to be run has a key of its own each time: whoever asks for a run wants it made.
     """
-    # Keys stay in the order they were sent: a program can see the order of an argument's keys.
-    seen = [
-        item.completion,
-        item.prompt,
-        item.turns,
-        item.task,
-        item.components,
-        item.tokens,
-        item.overruled,
-        item.question,
-        item.explain,
-    ]
-    text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
-    data = text.encode("utf-8", "surrogatepass")
+    data = item.seen
     if item.task is not None and item.task.get("kind") == "run":
         return os.urandom(32), len(data)
     return hashlib.sha256(version.GRADER.encode() + b"\0" + data).digest(), len(data)
@@ -68,25 +54,9 @@ class VerdictCache:
         """Keep a result, if it would come out the same again."""
         if not self._bytes_max or result.status == "error" or result.run is not None or _is_moody(result):
             return
-        size = 512 + _size([result.verdict, result.votes])
+        size = 1024 + 4 * len(to_json([result.verdict, result.votes]))  # A value takes more room than its JSON.
         if size <= self._bytes_max:
             self._results[key] = (size, replace(result, queue_s=0.0, grade_s=0.0, cached=True))
-
-
-def _size(value: Any) -> int:
-    """About as many bytes as a value takes in memory, without writing it down."""
-    total, level = 0, [value]
-    while level:
-        entry = level.pop()
-        if isinstance(entry, dict):
-            level.extend(entry.values())
-            total += 64 + 64 * len(entry)
-        elif isinstance(entry, list):
-            level.extend(entry)
-            total += 64
-        else:
-            total += 50 + len(entry) if isinstance(entry, str) else 24
-    return total
 
 
 def _is_moody(result: ItemResult) -> bool:

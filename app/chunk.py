@@ -4,10 +4,12 @@ A chunk carries all that grading needs and nothing that identifies the caller: w
 API process, which adds up the rewards.
 """
 
-import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from pydantic_core import from_json, to_json
 
 from app.errors import ItemFault
 from graders.verdict import JsonValue, TestOutcome, Verdict
@@ -46,11 +48,6 @@ class UnknownVersion(ValueError):
     """A chunk or a result written by a newer release than this one."""
 
 
-def _shallow(value: Any) -> dict[str, Any]:
-    """A dataclass as a dictionary; dataclasses.asdict would copy every text's container on the way."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
 @dataclass(frozen=True, slots=True)
 class ChunkItem:
     """One item as a worker sees it.
@@ -77,6 +74,44 @@ class ChunkItem:
     deadline_ms: int | None = None
     explain: bool = False
     turns: tuple[tuple[str, str], ...] = ()
+    _seen: bytes = field(default=b"", init=False, repr=False, compare=False)
+
+    @property
+    def seen(self) -> bytes:
+        """The JSON of all that grading looks at, which is everything but the deadline; written once.
+
+        Keys stay in the order they were sent: a program can see the order of an argument's keys.
+        """
+        if not self._seen:
+            value: dict[str, Any] = {"completion": self.completion, "components": self.components}
+            for name in _OPTIONAL:
+                if given := getattr(self, name):
+                    value[name] = given
+            if self.tokens is not None:
+                value["tokens"] = self.tokens
+            object.__setattr__(self, "_seen", to_json(value))
+        return self._seen
+
+    @classmethod
+    def of_json(
+        cls,
+        components: Iterable[tuple[str, Mapping[str, Any]]],
+        turns: Iterable[tuple[str, str]] = (),
+        **fields: Any,
+    ) -> "ChunkItem":
+        """The item of what its JSON holds.
+
+        Raises: TypeError, ValueError if it is none of ours.
+        """
+        return cls(
+            components=tuple((name, params) for name, params in components),
+            turns=tuple((role, content) for role, content in turns),
+            **fields,
+        )
+
+
+_OPTIONAL = ("prompt", "task", "overruled", "question", "explain", "turns")
+"""Fields of an item that are left out when they say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +129,22 @@ class Chunk:
     submitted_ms: int = 0
     job: str = ""
 
-    def to_text(self) -> str:
+    def to_text(self) -> bytes:
         """The chunk as JSON."""
-        value = {"v": VERSION} | _shallow(self) | {"items": [_shallow(item) for item in self.items]}
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        head = {
+            "v": VERSION,
+            "id": self.id,
+            "reply": self.reply,
+            "submitted_ms": self.submitted_ms,
+            "job": self.job,
+        }
+        items = b",".join(
+            item.seen
+            if item.deadline_ms is None
+            else b'{"deadline_ms":%d,%b' % (item.deadline_ms, item.seen.removeprefix(b"{"))
+            for item in self.items
+        )
+        return b'%b,"items":[%b]}' % (to_json(head).removesuffix(b"}"), items)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> "Chunk":
@@ -105,19 +152,10 @@ class Chunk:
 
         Raises: UnknownVersion; ValueError or TypeError if it is none of ours.
         """
-        value = json.loads(text)
+        value = from_json(text, allow_inf_nan=False)
         if not isinstance(value, dict) or value.pop("v", None) not in READABLE:
             raise UnknownVersion("the chunk was written by another release")
-        items = tuple(
-            ChunkItem(
-                **item
-                | {
-                    "components": tuple((name, params) for name, params in item["components"]),
-                    "turns": tuple((role, content) for role, content in item.get("turns", ())),
-                }
-            )
-            for item in value.pop("items")
-        )
+        items = tuple(ChunkItem.of_json(**item) for item in value.pop("items"))
         return cls(items=items, **value)
 
 
@@ -159,23 +197,28 @@ class ItemResult:
         """An `error` result: our fault, no number."""
         return cls("error", fault=ItemFault(code, message, retryable))
 
-    def to_text(self) -> str:
-        """The result as JSON."""
-        value = {"v": RESULT_VERSION} | _shallow(self)
+    def to_text(self) -> bytes:
+        """The result as JSON.
+
+        Raises: ValueError where a score is no finite number, or a text no Unicode.
+        """
+        if not all(score is None or math.isfinite(score) for score in self.scores.values()):
+            raise ValueError("a score is no finite number")
+        value: dict[str, Any] = {"v": RESULT_VERSION, "status": self.status, "scores": self.scores, "fault": None}
         if self.fault is not None:
-            value["fault"] = _shallow(self.fault)
-        for name in ("judge", "run", "votes"):  # An API process from before reads all but these.
-            if value[name] is None:
-                del value[name]
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+            value["fault"] = self.fault.as_json()
+        for name in ("verdict", "invalid", "queue_s", "grade_s", "cached", "judge", "run", "votes"):
+            if given := getattr(self, name):
+                value[name] = given
+        return to_json(value)
 
     @classmethod
     def from_text(cls, text: str | bytes) -> "ItemResult":
         """The result of its JSON.
 
-        Raises: UnknownVersion.
+        Raises: UnknownVersion; ValueError or TypeError if it is none of ours.
         """
-        value = json.loads(text)
+        value = from_json(text, allow_inf_nan=False)
         if not isinstance(value, dict) or value.pop("v", None) != RESULT_VERSION:
             raise UnknownVersion("the result was written by another release")
         if value["fault"] is not None:

@@ -102,7 +102,7 @@ def _patiently(attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def grade_in_place(registry: Registry, chunk_text: str, index: int) -> str:
+def grade_in_place(registry: Registry, chunk_text: bytes, index: int) -> bytes:
     """An item of a chunk, text in and text out, for MemoryQueue."""
     return grade_item(registry, Chunk.from_text(chunk_text).items[index]).to_text()
 

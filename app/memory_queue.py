@@ -20,7 +20,7 @@ class MemoryQueue:
         languages: those of the runner behind it.
     """
 
-    def __init__(self, grade_item: Callable[[str, int], str], languages: Iterable[str] = ()) -> None:
+    def __init__(self, grade_item: Callable[[bytes, int], bytes], languages: Iterable[str] = ()) -> None:
         self._grade_item = grade_item
         self._languages = tuple(sorted(languages))
         self._chunks: dict[str, OnResult] = {}

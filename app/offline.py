@@ -290,7 +290,7 @@ class _Local:
 
     def grade(self, work: Iterable[list[_Work]]) -> Rows:
         """Grade; what was handed out is finished even when there is something wrong with what comes after."""
-        under_way: dict[Future[list[str]], list[_Work]] = {}
+        under_way: dict[Future[list[bytes]], list[_Work]] = {}
         suspects: deque[_Work] = deque()
         feed = iter(work)
         problem: GradeError | None = None
@@ -325,7 +325,7 @@ class _Local:
         if problem is not None:
             raise problem
 
-    def _submit(self, group: list[_Work]) -> "Future[list[str]]":
+    def _submit(self, group: list[_Work]) -> "Future[list[bytes]]":
         chunk = Chunk("0", tuple(one.sent for one in group))
         return self._pool.submit(grade_texts, group[0].queue, chunk.to_text(), len(group))
 
@@ -345,7 +345,7 @@ class _Local:
                 yield [one.row(ItemResult.failed("poison", FAULT_CODES["poison"], retryable=False))]
 
 
-def _rows(group: list[_Work], texts: list[str]) -> list[dict[str, Any]]:
+def _rows(group: list[_Work], texts: list[bytes]) -> list[dict[str, Any]]:
     return [one.row(ItemResult.from_text(text)) for one, text in zip(group, texts, strict=True)]
 
 
@@ -387,7 +387,7 @@ def open_process(settings: Settings, parent: int) -> None:
     _process[:] = [_Process(settings)]
 
 
-def grade_texts(queue: str, chunk_text: str, count: int) -> list[str]:
+def grade_texts(queue: str, chunk_text: bytes, count: int) -> list[bytes]:
     """A chunk's results, in a process that `open_process` made ready; text in and text out."""
     if queue == "judge":
         return [result.to_text() for result in _process[0].jury().judge(Chunk.from_text(chunk_text).items)]

@@ -73,11 +73,18 @@ class Recipe:
     """True when an item with this recipe must have a task."""
     relative: tuple[RewardSpec, ...] = field(init=False)
     """The components that look at a whole group."""
+    scored: tuple[tuple[str, Mapping[str, Any]], ...] = field(init=False)
+    """Name and parameters of the components that a worker scores."""
+    asks: bool = field(init=False)
+    """True when a component looks at what the user said last."""
 
     def __post_init__(self) -> None:
-        relative = tuple(spec for spec in self.specs if COMPONENTS[spec.name].relative is not None)
-        object.__setattr__(self, "judges", any(COMPONENTS[spec.name].judges for spec in self.specs))
-        object.__setattr__(self, "relative", relative)
+        rows = [(spec, COMPONENTS[spec.name]) for spec in self.specs]
+        object.__setattr__(self, "judges", any(row.judges for _, row in rows))
+        object.__setattr__(self, "asks", any(row.asks for _, row in rows))
+        object.__setattr__(self, "relative", tuple(spec for spec, row in rows if row.relative is not None))
+        scored = tuple((spec.name, spec.params) for spec, row in rows if row.score is not None)
+        object.__setattr__(self, "scored", scored)
 
     def as_json(self) -> dict[str, Any]:
         """What is needed to add up results, and `from_json` reads back: no parameters."""

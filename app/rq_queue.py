@@ -363,7 +363,7 @@ class RqQueue:
             placed = Chunk(chunk.id, chunk.items, self._stream, self._clock_now_ms())
             names = [keys.queued(queue), keys.sizes(queue), keys.chunk(chunk.id), listed.key, listed.redis_queues_keys]
             settings = self._settings
-            args: list[str | int] = [chunk.id, len(chunk.items), settings.queue_chunks_max]
+            args: list[str | int | bytes] = [chunk.id, len(chunk.items), settings.queue_chunks_max]
             args += [placed.to_text(), settings.result_ttl_s]
             taken, now_ms = self._submit_script(keys=names, args=args)
         except RedisError as error:
@@ -568,7 +568,7 @@ def write_results(
     put(keys=names, args=args, client=client)
 
 
-def _sendable(result: ItemResult) -> tuple[str, str]:
+def _sendable(result: ItemResult) -> tuple[bytes, str]:
     """A result's JSON and its status."""
     try:
         return result.to_text(), result.status

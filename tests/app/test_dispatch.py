@@ -26,7 +26,7 @@ class Grader:
         self.asked: Counter[str] = Counter()
         self.chunks: dict[str, int] = {}
 
-    def __call__(self, text: str, index: int) -> str:
+    def __call__(self, text: bytes, index: int) -> bytes:
         chunk = Chunk.from_text(text)
         self.chunks[chunk.id] = len(chunk.items)
         self.asked[chunk.items[index].completion] += 1
