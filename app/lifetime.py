@@ -8,6 +8,7 @@ from app.dispatch import Dispatcher
 from app.ledger import Ledger
 from app.metrics import Metrics
 from app.patience import Patience
+from app.processes import settle
 from app.queue import JobQueue
 from app.rq_queue import RqQueue
 from app.settings import Settings
@@ -45,4 +46,5 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         raise ValueError("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
     url, metrics = settings.redis_url.get_secret_value(), Metrics()
     async with RqQueue(settings, url) as queue, Ledger(settings, url, metrics) as ledger:
+        settle()
         yield services_over(queue, settings, metrics, ledger)

@@ -5,7 +5,6 @@ it. A crash costs the items it had not written; their lease runs out and another
 """
 
 import contextlib
-import gc
 import os
 import socket
 import time
@@ -19,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from app import jobs, version
 from app.chunk import lanes_of
-from app.processes import die_with_parent
+from app.processes import die_with_parent, settle
 from app.rq_queue import Keys, WorkerDesk, connect, rq_queue
 from app.settings import Settings
 from graders.registry import Registry
@@ -33,9 +32,6 @@ TAKE_S = 1
 
 RQ_HEARTBEAT_S = 60.0
 """Seconds between two signs of life for rq's own registry, which forgets a worker after eight minutes."""
-
-GC_THRESHOLD = 20_000
-"""Objects made and not freed before the youngest are looked at; Python's 700 come together in a few answers."""
 
 STUCK_EXIT = 70
 """Exit status of a worker that an item held past its backstop (sysexits' EX_SOFTWARE)."""
@@ -149,11 +145,7 @@ def run(settings: Settings, queue: str) -> None:
             registry = exits.enter_context(Registry(runner, default_limits(settings), remember=remember))
             seconds_max = settings.math_item_seconds_max if queue == "math" else settings.code_item_seconds_max
             jobs.lay_out(jobs.Bench(registry, desk, seconds_max, costly=queue == "code"))
-        # What is loaded by now lives as long as the process: the collector need not look at it again and again, and a
-        # tree or a token more does not make it.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 20, 20)
+        settle()
         keys = Keys(settings.key_prefix)
         worker = QuietWorker(
             [rq_queue(keys, lane, connection) for lane in lanes_of(queue)],  # In this order: requests before jobs.
