@@ -4,11 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
 
 from app import version
+from app.cache import lasts
 from app.chunk import ChunkItem, ItemResult
 from app.dispatch import Dispatcher
 from app.errors import BadJson, ServiceFault, TooLarge, Unprocessable
@@ -23,6 +25,21 @@ from graders.components import COMPONENTS
 from graders.reward import Term, reward
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What became of a batch.
+
+    Args:
+        response: JSON-ready, with one result per item, in order.
+        kinds: of each item's task; "none" without one.
+        lasting: every result would come out the same again.
+    """
+
+    response: dict[str, Any]
+    kinds: list[str]
+    lasting: bool
+
+
 async def grade_batch(
     batch: Batch,
     request_id: str,
@@ -34,14 +51,13 @@ async def grade_batch(
     elapsed_s: float = 0.0,
     also: tuple[RewardSpec, ...] = (),
     alone: bool = False,
-) -> dict[str, Any]:
+) -> Graded:
     """Grade a batch and answer as POST /v1/grade does.
 
     Args:
         elapsed_s: seconds since the request arrived; its deadline counts from then.
         also: components that every item has besides those of its recipe.
         alone: every item has only those.
-    Returns: a JSON-ready response with one result per item, in order.
     Raises: Unprocessable, QueueFull, StoreUnavailable.
     """
     started = time.monotonic()
@@ -71,14 +87,16 @@ async def grade_batch(
     if keys is not None and batch.group:
         rights = [correct(*row) for row in zip(batch.items, recipes, results, strict=True)]
         add_statistics(reports, rights, keys, STATISTICS if isinstance(batch.group, bool) else batch.group)
-    for item, (name, _), result in zip(batch.items, items, results, strict=True):
-        metrics.observe(kind_of(item), name, result)
-    return {
+    kinds = [kind_of(item) for item in batch.items]
+    for kind, (name, _), result in zip(kinds, items, results, strict=True):
+        metrics.observe(kind, name, result)
+    response = {
         "request_id": request_id,
         "grader_version": version.GRADER,
         "results": reports,
         "summary": summary(reports, elapsed_s + time.monotonic() - started),
     }
+    return Graded(response, kinds, all(map(lasts, results)))
 
 
 def items_of_lines(

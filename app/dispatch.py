@@ -22,7 +22,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.cache import VerdictCache, key_of
+from app.cache import ANSWERS_PART, VerdictCache, key_of
 from app.chunk import QUEUES, Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, QueueFull, ServiceFault
 from app.judge_settings import room_of
@@ -84,7 +84,8 @@ class Dispatcher:
         self._queue = queue
         self._settings = settings
         self._observe_cache = observe_cache
-        self._cache = VerdictCache(settings.cache_bytes_max, settings.cache_ttl_s)
+        room = settings.cache_bytes_max - settings.cache_bytes_max // ANSWERS_PART
+        self._cache = VerdictCache(room, settings.cache_ttl_s)
         self._by_key: dict[bytes, _Waiting] = {}
         self._ways = (*QUEUES, *(f"judge:{name}" for name in settings.judges))
         self._flows: dict[str, deque[_Flow]] = {way: deque() for way in self._ways}

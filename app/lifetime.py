@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from app.cache import ANSWERS_PART, AnswerCache
 from app.dispatch import Dispatcher
 from app.ledger import Ledger
 from app.metrics import Metrics
@@ -24,6 +25,7 @@ class Services:
     metrics: Metrics
     ledger: Ledger | None
     patience: Patience
+    answers: AnswerCache
 
 
 def services_over(
@@ -33,7 +35,8 @@ def services_over(
     metrics = metrics or Metrics()
     dispatcher = Dispatcher(queue, settings, metrics.observe_cache)
     patience = Patience(settings.compat_wait_s, settings.compat_waiting_max)
-    return Services(settings, queue, dispatcher, metrics, ledger, patience)
+    answers = AnswerCache(settings.cache_bytes_max // ANSWERS_PART, settings.cache_ttl_s)
+    return Services(settings, queue, dispatcher, metrics, ledger, patience, answers)
 
 
 @asynccontextmanager

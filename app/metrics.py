@@ -137,6 +137,12 @@ class Metrics:
         if result.run is not None:
             self._observe_run(result.run)
 
+    def observe_known(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Record the results of a request that was answered before, by kind, status and outcome."""
+        for labels, count in counts.items():
+            self._of(self._items, *labels).inc(count)
+        self._of(self._cache, "hit").inc(sum(counts.values()))
+
     def _observe_judge(self, result: ItemResult) -> None:
         for what, seconds in (result.judge or {}).get("calls", ()):
             self._judge_requests.labels(what).inc()

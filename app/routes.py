@@ -6,17 +6,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
+from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from app import profiles, version
 from app.batch import grade_batch
+from app.cache import Answer, digest_of
 from app.edge import read_body
 from app.errors import StoreUnavailable, UnsupportedMedia
 from app.lifetime import Services
@@ -37,9 +39,10 @@ from app.settings import Settings
 _log = structlog.get_logger()
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 LARGE_BODY = 256 * 1024
-"""Bytes from which on a body is parsed in a thread."""
+"""Bytes from which on a body is worked on in a thread."""
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
 """What the web page may do: run its own script and speak to this service."""
@@ -76,8 +79,15 @@ def services(request: Request) -> Services:
 )
 async def grade(request: Request) -> Response:
     """Grade each item and answer when all are done or the deadline passed; one result per item, in order."""
-    rooms = services(request)
-    batch = await _parsed(request, parse_batch)
+    rooms, since = services(request), request.state.arrived
+    body = await _body(request)
+    digest = await _aside(len(body), digest_of, body)
+    if known := rooms.answers.get(digest):
+        rooms.metrics.observe_known(known.counts)
+        _log.info("answered_again", items=known.summary["items"])
+        text = known.to_text(request.state.request_id, time.monotonic() - since)
+        return Response(text, media_type="application/json")
+    batch = await _aside(len(body), parse_batch, body, rooms.settings)
     grading = grade_batch(
         batch,
         request.state.request_id,
@@ -85,11 +95,16 @@ async def grade(request: Request) -> Response:
         dispatcher=rooms.dispatcher,
         metrics=rooms.metrics,
         settings=rooms.settings,
-        elapsed_s=time.monotonic() - request.state.arrived,
+        elapsed_s=time.monotonic() - since,
     )
-    response = await while_connected(request, grading)
-    _log.info("graded", **response["summary"])
-    return Response(to_json(response), media_type="application/json")
+    graded = await while_connected(request, grading)
+
+    async def remember() -> None:
+        rooms.answers.put(digest, await _aside(len(body), Answer.of, graded.response, graded.kinds))
+
+    _log.info("graded", **graded.response["summary"])
+    after = BackgroundTask(remember) if graded.lasting and rooms.settings.cache_bytes_max else None
+    return Response(to_json(graded.response), media_type="application/json", background=after)
 
 
 @router.post(
@@ -102,7 +117,8 @@ async def grade(request: Request) -> Response:
 async def select(request: Request) -> Response:
     """Rejection sampling, best of n or a majority vote, for each group of completions."""
     rooms = services(request)
-    selection = await _parsed(request, parse_selection)
+    body = await _body(request)
+    selection = await _aside(len(body), parse_selection, body, rooms.settings)
     selecting = select_batch(
         selection,
         request.state.request_id,
@@ -117,12 +133,15 @@ async def select(request: Request) -> Response:
     return Response(to_json(response), media_type="application/json")
 
 
-async def _parsed(request: Request, parse: Callable[[bytes, Settings], T]) -> T:
-    """The body as the value it must be; a large one is taken apart beside the event loop, where all requests wait."""
-    settings = services(request).settings
+async def _body(request: Request) -> bytes:
+    """The body of a request that says that it is JSON."""
     check_media(request.headers)
-    body = await read_body(request, settings)
-    return parse(body, settings) if len(body) < LARGE_BODY else await asyncio.to_thread(parse, body, settings)
+    return await read_body(request, services(request).settings)
+
+
+async def _aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What work on a body of so many bytes returns; on a large one beside the event loop, where all requests wait."""
+    return work(*args, **kwargs) if size < LARGE_BODY else await asyncio.to_thread(work, *args, **kwargs)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

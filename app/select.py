@@ -101,7 +101,7 @@ async def select_batch(
             also=filters,
             alone=selection.method == "vote",
         )
-        rows = graded["results"]
+        rows = graded.response["results"]
     dropped = [_unfit(row, filters) for row in rows]
     if selection.method == "vote":
         timeout_s = (selection.deadline_s or settings.deadline_default_s) - elapsed_s - (time.monotonic() - started)

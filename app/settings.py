@@ -116,9 +116,10 @@ class Settings(BaseSettings):
     """The longest `wait_s` of a look at a job."""
 
     cache_bytes_max: Annotated[int, Field(ge=0)] = 256 * MIB
-    """Size of the verdict cache of each API process; 0 switches it off, and with it what workers remember of runs."""
+    """Size of the caches of each API process, for verdicts and whole answers; 0 switches them off, and with them what
+    workers remember of runs."""
     cache_ttl_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
-    """Seconds a verdict is kept in the cache."""
+    """Seconds a verdict, or a whole answer, is kept in its cache."""
 
     lease_s: Annotated[float, Field(ge=1, le=600)] = 9.0
     """Seconds without a sign of life after which a worker's chunk is given to another."""

@@ -159,7 +159,7 @@ async def _grade(
     graded: list[dict[str, Any]] = []
     if good:
         batch = Batch(items=tuple(good), profile=how.profile, deadline_s=how.deadline_s, explain=explain)
-        response = await grade_batch(
+        answer = await grade_batch(
             batch,
             request.state.request_id,
             queue=rooms.queue,
@@ -168,7 +168,7 @@ async def _grade(
             settings=rooms.settings,
             elapsed_s=time.monotonic() - request.state.arrived,
         )
-        graded = response["results"]
+        graded = answer.response["results"]
     results, rest = [], iter(graded)
     for index, item in enumerate(items):
         if isinstance(item, TaskInvalid):

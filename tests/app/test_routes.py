@@ -312,3 +312,34 @@ def test_every_reference_of_the_openapi_document_leads_somewhere(client: TestCli
         found = document
         for step in reference.removeprefix("#/").split("/"):
             found = found[step]
+
+
+def test_a_request_repeated_is_answered_from_memory_with_the_same_results(client: TestClient) -> None:
+    """A client that lost the answer asks again; results and rewards are the same, and say where they are from."""
+    body = {"items": [math_item("\\boxed{42}", id="a"), math_item("\\boxed{41}"), math_item("x", " ")], "group": False}
+    first, again = (client.post("/v1/grade", json=body).json() for _ in range(2))
+    assert first["request_id"] != again["request_id"]
+    assert [row["cached"] for row in again["results"]] == [True] * 3
+    for row in (*first["results"], *again["results"]):
+        del row["cached"], row["timing"]
+    del first["summary"]["duration_s"], again["summary"]["duration_s"]
+    assert (first["results"], first["summary"]) == (again["results"], again["summary"])
+    text = client.get("/metrics").text
+    assert 'touchstone_items_total{kind="math",outcome="correct",status="graded"} 2.0' in text
+    assert 'touchstone_items_total{kind="math",outcome="none",status="invalid"} 2.0' in text
+    assert 'touchstone_cache_requests_total{result="hit"} 3.0' in text
+
+
+def test_where_caches_are_off_a_request_repeated_is_graded_again(start_app: StartApp) -> None:
+    """Measuring wants it so."""
+    client = start_app(cache_bytes_max=0)
+    for _ in range(2):
+        assert not grade(client, math_item("\\boxed{42}"))["results"][0]["cached"]
+
+
+def test_an_answer_with_a_fault_in_it_is_not_given_again(client: TestClient) -> None:
+    """What failed is tried again with the request that repeats it, and what was late may be in time."""
+    late = grade(client, math_item("\\boxed{42}"), deadline_s=1e-9)["results"][0]
+    assert late["status"] == "error"
+    assert grade(client, math_item("\\boxed{42}"), deadline_s=1e-9)["results"][0]["fault"]["code"] == "deadline"
+    assert 'result="hit"' not in client.get("/metrics").text
