@@ -4,7 +4,8 @@ Only so many chunks are in a queue as keep its workers busy (`CHUNKS_A_WORKER`);
 answered, of the items that wait then, one of each request in turn. So hundreds of single-item requests share a few
 chunks when there is much to do, and go alone when there is not; a small request waits behind a few chunks of a large
 one, not behind all of it; and large ones take turns. Chunks shrink as workers grow in number and as a batch comes to
-its end, so that it spreads over all of them. On an idle service an item waits `linger_s` for company.
+its end, so that it spreads over all of them. On an idle service an item goes at once, and those that come while it is
+under way wait `linger_s` for company.
 
 What goes to a queue goes several ways where one part of it must not hold up another: each judge's items are sent by
 themselves, with chunks and a number of them of their own.
@@ -221,7 +222,7 @@ class Dispatcher:
     def _begin(self, way: str, flow: _Flow) -> None:
         self._flows[way].append(flow)
         self._held[way] += len(flow.items)
-        if self._held[way] >= self._chunk_items_max(way):
+        if not self._sent[way] or self._held[way] >= self._chunk_items_max(way):
             self._send_some(way)
         else:
             self._send_soon(way, self._settings.linger_s)

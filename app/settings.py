@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     queue_chunks_max: Annotated[int, Field(ge=1)] = 50_000
     """Chunks waiting in one Redis queue, whoever sent them; past it a batch is 503."""
     linger_s: Annotated[float, Field(ge=0, le=1)] = 0.002
-    """Seconds an item waits for company on an idle service, so that single-item requests share a chunk."""
+    """Seconds an item waits for company while few are under way, so that single-item requests share a chunk."""
     math_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 64
     """Items of a math chunk at most."""
     code_chunk_items_max: Annotated[int, Field(ge=1, le=4096)] = 1

@@ -46,8 +46,8 @@ def items(count: int, first: int) -> Iterator[Item]:
 
 def fresh(count: int, seen: list[int] = [10_000_000]) -> list[Item]:  # noqa: B006  The counter is meant to stay.
     """Items that were never sent."""
-    seen[0] += count
-    return list(items(count, seen[0]))
+    first, seen[0] = seen[0], seen[0] + count
+    return list(items(count, first))
 
 
 class Connection:

@@ -386,3 +386,16 @@ def test_a_judge_that_does_not_answer_holds_no_other_judges_items() -> None:
 
     results = asyncio.run(scenario())
     assert answers(results) == [str(n) for n in range(400)]
+
+
+def test_an_item_alone_does_not_wait_for_company() -> None:
+    """A caller that asks for one item after the other has each answer as soon as it is found."""
+
+    async def scenario() -> None:
+        dispatcher = Dispatcher(MemoryQueue(Grader()), Settings(linger_s=1))
+        for text in ("a", "b"):
+            started = asyncio.get_running_loop().time()
+            await dispatcher.grade([("math", item(text))], 10)
+            assert asyncio.get_running_loop().time() - started < 1
+
+    asyncio.run(scenario())
