@@ -35,8 +35,17 @@ def repeated_share(text: str, ngram: int, over: Over) -> float:
     total = len(found) - ngram + 1
     if total < 1:
         return 0.0
-    different = len(set(zip(*(found[start:] for start in range(ngram)), strict=False)))
-    return 1 - different / total
+    # Of a tuple only its hash is kept: 64 bits, keyed anew in each process, so that two of a megabyte's sequences have
+    # the same once in ten million times, and nobody can arrange it. Kept tuples would cost the garbage collector's time
+    # and, as the text grows, the processor's caches; so do slices longer than a block.
+    different: set[int] = set()
+    for start in range(0, total, _BLOCK):
+        block = found[start : start + _BLOCK + ngram - 1]
+        different.update(map(hash, zip(*(block[offset:] for offset in range(ngram)), strict=False)))
+    return 1 - len(different) / total
+
+
+_BLOCK = 8192
 
 
 _STEP = re.compile(r"Step \d+:")
