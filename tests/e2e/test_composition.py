@@ -83,6 +83,25 @@ def test_judge_submissions_get_their_verdicts(composition: Composition, acceptan
     assert acceptance.disagreeing(rows, results, "as_expected") == []
 
 
+def test_a_selection_keeps_the_right_ones_and_lets_equal_answers_vote_together(composition: Composition) -> None:
+    """Rejection sampling by the math workers, with R1's filter for code blocks; then a vote without a reference."""
+    said = [r"so \boxed{1/2}", r"hence \boxed{0.5}", r"thus \boxed{2}", "```python\nx\n```\n\\boxed{1/2}"]
+    task = {"kind": "math", "answer": r"\frac12"}
+    items: list[dict[str, Any]] = [{"prompt": "Half of one?", "completion": text, "task": task} for text in said]
+    with composition.client() as client:
+        body = {"items": items, "method": "reject", "filters": [{"name": "code_block"}]}
+        kept = client.post("/v1/select", json=body)
+        for item in items:
+            del item["task"]
+        voted = client.post("/v1/select", json={"items": items, "method": "vote"})
+    assert kept.status_code == voted.status_code == 200, kept.text + voted.text
+    (group,) = kept.json()["groups"]
+    assert group["selected"] == [0, 1]
+    assert [(row["index"], row["reason"]) for row in group["dropped"]] == [(2, "wrong"), (3, "code_block")]
+    (group,) = voted.json()["groups"]
+    assert (group["votes"], group["selected"]) == (3, [0, 1, 3])
+
+
 def test_single_items_at_concurrency_64_come_back_once_each(composition: Composition) -> None:
     """A hundred requests of one item, as most trainers send them."""
 
