@@ -201,20 +201,26 @@ _NEUTRAL = (
 
 
 @cache
-def _unexpected(target: str) -> re.Pattern[str]:
-    """What is neither neutral, nor an ASCII letter, nor a letter that a text in the language is expected to have."""
+def _unexpected(target: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What is neither neutral, nor an ASCII letter, nor a letter that a text in the language is expected to have.
+
+    And the same but for single Greek letters, which are variables: two make a word.
+    """
     own = short_words.LETTERS.get(target)
     if own is None:
         own = "".join(map(_class_of, _SCRIPTS_OF[target]))
-    return re.compile(f"[^A-Za-z{_NEUTRAL}{own}]")
+    expected, greek = f"A-Za-z{_NEUTRAL}{own}", _class_of("Greek")
+    return re.compile(f"[^{expected}]"), re.compile(f"[^{expected}{greek}]|[{greek}]{{2}}")
 
 
 def _as_expected(text: str, target: str) -> bool:
     """Whether a text has nothing unexpected in it."""
     if text.isascii():
         return True
+    anything, more = _unexpected(target)
     # Latin letters are mostly ASCII, so that little is left to look at.
-    return _unexpected(target).search(_beyond_ascii(text) if "Latin" in _SCRIPTS_OF[target] else text) is None
+    found = anything.search(_beyond_ascii(text) if "Latin" in _SCRIPTS_OF[target] else text)
+    return found is None or (_script_of(found.group()) == "Greek" and more.search(text) is None)
 
 
 def _scripts(text: str) -> set[str]:
@@ -414,6 +420,8 @@ def _plainly(window: str, target: str) -> bool:
 
 def _told(text: str) -> str | None:
     """The language that short words tell a whole text to be in."""
+    if len(text) < short_words.CHARS_MIN:
+        return None
     windows = _windows(text)
     code = short_words.likeliest(windows[0])
     return code if all(_plainly(window, code) for window in windows) and _is_most(text, code) else None

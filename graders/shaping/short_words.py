@@ -12,6 +12,8 @@ from typing import Any
 import re2
 
 STRETCH_CHARS = 400
+CHARS_MIN = 160
+"""A text of fewer characters is left to others; a shorter one than a stretch is one stretch."""
 OWN_MIN = 5
 """Different words of its own in each stretch."""
 
@@ -44,7 +46,8 @@ CODES: tuple[str, ...] = tuple(_OWN)
 
 # Words that a language uses besides, though they are among those that tell of another one.
 _ALSO = {
-    "en": "also an as at car come die do door el et hat in la man me met no non pas per plus son te till un van von",
+    "en": """also an as at car come da det die do door el et hat in la las los man me met no non pas per plus son te
+        till un van von""",
     "fr": "an da des je la ma met non or sa son sur te tu va",
     "es": "ai da dos estas ha has he ir le me no os sur te va van vi",
     "pt": "cada esta estas este ir la le lo me nem no per te vi",
@@ -127,10 +130,10 @@ def plainly(text: str, code: str) -> bool:
 
     Returns: False also where that cannot be said.
     """
-    if len(text) < STRETCH_CHARS:
+    if len(text) < CHARS_MIN:
         return False
     own = _own(code)
-    size = -(-len(text) // (len(text) // STRETCH_CHARS))
+    size = -(-len(text) // max(len(text) // STRETCH_CHARS, 1))
     for start in range(0, len(text), size):
         stretch = text[start : start + size]
         found = 0

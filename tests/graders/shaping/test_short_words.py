@@ -76,7 +76,7 @@ def test_a_plain_text_is_told_without_a_detector(code: str) -> None:
     text = " ".join(PARAGRAPHS[code].split())
     assert short_words.likeliest(text) == code
     assert short_words.plainly(text, code)
-    for whole in (text, f"{text} $x = 3$\n" * 30, f"{text} 3 × 4 ≤ 12 — «2 ÷ 1» …"):
+    for whole in (text, f"{text} $x = 3$\n" * 30, f"{text} 3 × 4 ≤ 12 — «2 ÷ 1» …", f"{text} π r², α + β, Δx, 2πr"):
         assert share(whole, code) == 1.0
         assert consistency(whole, None) == 1.0
         assert language_of(whole) == code
@@ -147,6 +147,15 @@ def test_two_foreign_sentences_in_a_plain_page_are_found(code: str) -> None:
 def test_a_page_that_turns_at_its_end_is_found() -> None:
     """Stretches are looked at one by one: much English does not stand for what follows it."""
     assert share(PARAGRAPHS["en"] * 12 + PARAGRAPHS["de"], "en") < 0.95
+
+
+def test_greek_words_are_seen_and_greek_variables_are_none() -> None:
+    """A letter by itself is no word of any language; two are one, whatever is around them."""
+    text = " ".join(PARAGRAPHS["en"].split())
+    words = len(re.findall("[A-Za-z]{2,}", text))
+    assert share(f"{text} π and θ, 2πr", "en") == 1.0
+    assert share(f"{text} και", "en") == pytest.approx(words / (words + 1))
+    assert share(f"{text} π και θ", "en") == pytest.approx(words / (words + 1))
 
 
 def test_what_is_called_neutral_is_of_no_script() -> None:
