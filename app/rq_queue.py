@@ -68,6 +68,10 @@ WRITTEN_TOGETHER_S = 0.005
 WRITTEN_TOGETHER_MAX = 512
 """Results in one call of a script, which can hand on only some thousand values at once."""
 
+FORGOTTEN_TOGETHER_BYTES = 256 * 1024
+ENTRY_BYTES = 256
+"""Results that were read and may still be in the store, and about as much as an entry is by itself."""
+
 _SETTLED_TTL_S = 120
 """Seconds the record of a finished chunk stays, so that a worker that was only frozen finds that it is too late."""
 
@@ -415,12 +419,12 @@ class RqQueue:
     # Up.
 
     async def _read_for_ever(self) -> None:
-        """Read this process's reply stream, entry after entry, and forget what was read.
+        """Read this process's reply stream, entry after entry, and forget what was read, some of it at a time.
 
         Blocking reads, no polling. When the store is away the stream is in its append-only file; reading goes on
         where it was.
         """
-        last = b"0"
+        last, read = b"0", 0
         # The flag as well as the cancellation: the client swallows one that comes while it connects.
         while not self._stopping.is_set():
             try:
@@ -428,9 +432,11 @@ class RqQueue:
                 entries = found[0][1] if found else ()
                 for entry_id, fields in entries:
                     last = entry_id
+                    read += ENTRY_BYTES + sum(map(len, fields.values()))
                     self._deliver(fields)
-                if entries:
+                if read >= FORGOTTEN_TOGETHER_BYTES:
                     await self._reading.xtrim(self._stream, minid=_after(last), approximate=False)
+                    read = 0
             except (RedisError, OSError) as error:
                 _log.warning("reader_lost_store", error=type(error).__name__)
                 await asyncio.sleep(0.2)
