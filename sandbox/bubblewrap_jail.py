@@ -142,6 +142,8 @@ class _Command:
 class BubblewrapJail:
     """See the module. Must be made and closed by a thread that lives as long as the jail (see pool.Keeper)."""
 
+    runtime: str | None = None
+
     def __init__(
         self,
         program: str,

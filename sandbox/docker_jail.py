@@ -124,7 +124,7 @@ class DockerJail:
         Raises: JailUnavailable; SeparationRefused when the engine answers and will not have such a container.
         """
         self._walls = walls
-        self._runtime = runtime
+        self.runtime = runtime
         self._left_behind = left_behind
         self._id = ""
         self._buffer = bytearray()
@@ -171,7 +171,7 @@ class DockerJail:
     @property
     def isolation(self) -> str:
         """What is in force."""
-        return f"docker+{self._walls.value}+seccomp+cgroup" + (f"+{self._runtime}" if self._runtime else "")
+        return f"docker+{self._walls.value}+seccomp+cgroup" + (f"+{self.runtime}" if self.runtime else "")
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """See jail.Jail."""

@@ -17,6 +17,10 @@ class Jail(Protocol):
     def isolation(self) -> str:
         """What this jail puts around its runs, for example "bubblewrap+namespaces+seccomp"."""
 
+    @property
+    def runtime(self) -> str | None:
+        """Whose kernel it has: the name of a container runtime; None means the host's own."""
+
     def send(self, data: bytes, timeout_s: float) -> None:
         """Hand bytes to the agent.
 

@@ -17,7 +17,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -143,7 +143,7 @@ class JailPool:
             with self._changed:
                 warm = self._next_idle(held, deadline)
             fresh = time.monotonic() - warm.checked < _CHECK_EVERY_S
-            if warm.session.jail.is_silent() and (fresh or self._is_sound(warm)):
+            if _is_clean(warm) and warm.session.jail.is_silent() and (fresh or self._is_sound(warm)):
                 warm.candidates += 1
                 self._held.count = held + 1
                 return warm
@@ -181,7 +181,10 @@ class JailPool:
                 # Case 3: all are lent, or on their way.
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     raise JailUnavailable(f"no jail came free in {_LEND_S:.0f} s")
-            warm = self._idle.pop()
+            # The last one given back, unless it is still at its predecessor and another is not.
+            ready = [warm for warm in self._idle if not warm.session.is_leaving]
+            warm = (ready or self._idle)[-1]
+            self._idle.remove(warm)
             warm.is_first = not held
             self._firsts += warm.is_first
             return warm
@@ -219,6 +222,7 @@ class JailPool:
         facts: list[dict[str, Any]] = []
         for warm in idle:
             with suppress(SandboxFault):
+                warm.session.broken = not warm.session.is_clean()
                 warm.session.send({"do": "ping"})
                 facts.append(warm.session.expect("ping", _BIRTH_S).head)
             if warm.session.broken:
@@ -329,7 +333,7 @@ class JailPool:
             sound = self._is_sound(warm, thorough=True)
         except RunRefused as error:
             jail.close()
-            raise SeparationRefused(f"{error}; {HOW_TO_ALLOW_NAMESPACES}") from error
+            raise SeparationRefused(f"{error}; {how_to_separate(jail.runtime)}") from error
         except BaseException:
             jail.close()
             raise
@@ -356,13 +360,21 @@ class JailPool:
                 warm.session.start(placed, 0, Run(stdin=b"21\n"), bound)
                 outcome, _ = warm.session.outcome(0, bound)
                 found = (outcome.ended, outcome.exit_code, outcome.stdout)
-                if not warm.session.close() or found != expected:
+                warm.session.leave()
+                if not warm.session.is_clean() or found != expected:
                     return False
         except SandboxFault:
             if thorough:
                 raise
             return False
         return True
+
+
+def _is_clean(warm: _Warm) -> bool:
+    try:
+        return warm.session.is_clean()
+    except SandboxFault:
+        return False
 
 
 _CANARY_WORKS = b"print(2 * int(input()))\n"
@@ -532,8 +544,8 @@ class PooledCandidate:
         if warm is None:
             return
         try:
-            if not warm.session.broken and not warm.session.close():
-                warm.session.broken = True  # Something survived: the jail goes.
+            if not warm.session.broken:
+                warm.session.leave()  # Should something survive, the jail goes before anybody has it.
         except SandboxFault:
             warm.session.broken = True
         self._pool.give_back(warm)
@@ -557,7 +569,8 @@ class PooledCandidate:
         for _ in range(_TRIES):
             self._warm = self._pool.lend()
             try:
-                with self._admission.slot():
+                # Only a compiler is a load.
+                with self._admission.slot() if self._placed.language.compile else nullcontext():
                     return self._warm.session.open(self._placed, self._compile_limits, self._key)
             except SandboxFault as fault:
                 failure = fault
@@ -730,7 +743,7 @@ def open_runner(
         cores: runs at once on this host; None means as many as the processors this process may use.
         memory_bytes: what each jail can give to a run.
         candidates_per_jail: after so many a jail is replaced.
-        runtime: another OCI runtime for docker jails, such as "runsc".
+        runtime: another OCI runtime for docker jails, such as "runsc"; there is no falling back from it to another.
         namespaces: False has runs kept apart by user ids, as where namespaces are refused (docker only).
     Raises: JailUnavailable, saying what is missing and how to mend it.
     """
@@ -778,6 +791,16 @@ HOW_TO_ALLOW_NAMESPACES = (
 )
 
 
+def how_to_separate(runtime: str | None) -> str:
+    """How to mend that runs could not be kept apart, under the engine's own runtime or another."""
+    if runtime is None:
+        return HOW_TO_ALLOW_NAMESPACES
+    return (
+        f"the kernel of the runtime {runtime!r} lacks what keeps runs apart (namespaces of users, processes, mounts, "
+        "ipc and names; pidfds; sub-reapers): use a newer one, or unset TOUCHSTONE_SANDBOX_RUNTIME"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """A kind of jail that could be had here.
@@ -821,7 +844,7 @@ def _plan(
         return [_Plan(_bubblewrap(run_dir, memory_bytes))]
     facts = ask_engine(image)
     if not (facts.answers and facts.has_image):
-        if kind == "docker":
+        if kind == "docker" or runtime is not None:  # Who names a runtime wants its walls, and no others.
             raise JailUnavailable(facts.complaint)
         try:
             return [_Plan(_bubblewrap(run_dir, memory_bytes))]
@@ -833,7 +856,7 @@ def _plan(
         return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind, walls)
 
     plans = [_Plan(container(Walls.NAMESPACES))]
-    if kind == "auto":
+    if kind == "auto" and runtime is None:
         # The engine is there and its jail may be of no use, an image of an older release for one.
         with suppress(JailUnavailable):
             plans.append(_Plan(_bubblewrap(run_dir, memory_bytes)))

@@ -49,6 +49,8 @@ class Session:
         self._frames: list[Frame] = []
         self._prepared: list[bytes] = []
         self._outstanding = 0
+        self._opening = False  # The agent's word that a program lies there is still to come, before any other.
+        self._leaving = False  # Likewise that a program is gone.
 
     # ---- Frames ----
 
@@ -83,17 +85,21 @@ class Session:
         """
         self.flush()
         deadline = time.monotonic() + timeout_s
-        while not self._frames:
-            try:
-                data = self.jail.receive(max(0.0, deadline - time.monotonic()))
-                self._frames += self._reader.feed(data)
-            except FrameError as error:
-                self.broken = True
-                raise JailLost(f"{self.jail.name}: {error}") from error
-            except JailLost:
-                self.broken = True
-                raise
-        return self._frames.pop(0)
+        while True:
+            while not self._frames:
+                try:
+                    data = self.jail.receive(max(0.0, deadline - time.monotonic()))
+                    self._frames += self._reader.feed(data)
+                except FrameError as error:
+                    self.broken = True
+                    raise JailLost(f"{self.jail.name}: {error}") from error
+                except JailLost:
+                    self.broken = True
+                    raise
+            frame = self._frames.pop(0)
+            opened, self._opening = self._opening, False
+            if not (opened and frame.head.get("done") == "open"):
+                return frame
 
     def expect(self, done: str, timeout_s: float) -> Frame:
         """The next frame, which must be of that kind. Raises: JailLost."""
@@ -117,24 +123,38 @@ class Session:
         self.programs = self.expect("which", timeout_s).head["paths"]
 
     def open(self, placed: Placed, limits: Limits, key: str) -> RunOutcome | None:
-        """Lay the files and compile. Returns how compilation ended, None where there is none. Raises: SandboxFault."""
+        """Lay the files and compile. Returns how compilation ended, None where there is none. Raises: SandboxFault.
+
+        Where there is nothing to compile the program goes out with its first run, and what is wrong is raised there.
+        """
         files, body = _pack(placed.files)
         compile_head = None
         if placed.language.compile:
             compile_head = self._command(placed, placed.language.compile, limits, "exec")
-        self.send({"do": "open", "key": key, "files": files, "compile": compile_head}, *body)
+        self.prepare({"do": "open", "key": key, "files": files, "compile": compile_head}, *body)
+        if compile_head is None:
+            self._opening = True
+            return None
         frame = self.expect("open", limits.wall_limit_s * STARVED_FACTOR + _SLACK_S)
         report = frame.head["compile"]
-        if report is None:
-            return None
         if report.get("cached"):
             return RunOutcome(ended=Ended.EXITED, exit_code=0)
         return self._outcome(report, frame.body)
 
-    def close(self) -> bool:
-        """Forget the program. Returns False when something of it is still there. Raises: JailLost."""
+    def leave(self) -> None:
+        """Have the program forgotten; `is_clean` says whether it was. Raises: JailLost."""
         self.send({"do": "close"})
-        return bool(self.expect("close", _SLACK_S).head["strangers"] == 0)
+        self._leaving = True
+
+    @property
+    def is_leaving(self) -> bool:
+        """Is a program being forgotten, and the agent not done yet?"""
+        return self._leaving and not self._frames and self.jail.is_silent()
+
+    def is_clean(self) -> bool:
+        """Is nothing left of the programs before? Waits for the agent to say so. Raises: JailLost."""
+        leaving, self._leaving = self._leaving, False
+        return not leaving or bool(self.expect("close", _SLACK_S).head["strangers"] == 0)
 
     def start(self, placed: Placed, number: int, run: Run, limits: Limits, talk: bool = False) -> None:
         """Ask for a run; outcomes come in the order asked. It begins with the next flush, at the latest when one waits.

@@ -2,11 +2,13 @@
 
 Theory of operation. The agent speaks frames (protocol) on its standard input and output and does one thing at a time:
 a queue of runs, of which the first is under way. It never waits anywhere but in epoll, so that it hears the runner
-while a candidate runs, floods its output or ignores its input. A run is started by a spawner (launcher.c or zygote),
-which answers with a pidfd of the run's warden; from then on three things can happen: bytes on a pipe, the warden's
-status, or the backstop's deadline. The warden keeps the limits; the agent counts output and asks it to kill at the
-cap, and kills it through the pidfd if it does not answer. When standard
-input ends, so do the agent and the jail.
+while a candidate runs, floods its output or ignores its input. A spawner (launcher.c or zygote) makes spares: walls,
+a warden, and a candidate behind them that waits for its program. A run takes a spare, or has one made, and the next
+spare is made while it goes on, so that the next run need not wait for its walls. A spare knows nothing of any program,
+serves one run, and is dropped when it has not been wanted for a while. From a run's start on three things can happen:
+bytes on a pipe, the warden's status, or the backstop's deadline. The warden keeps the limits; the agent counts output
+and asks it to kill at the cap, and kills it through the pidfd if it does not answer. When standard input ends, so do
+the agent and the jail.
 
 The agent is not dumpable and lies in another pid, mount and user namespace than any candidate; its folder is covered
 by the candidate's own tmpfs. It knows no expected answer, and no other candidate than the one it was opened for.
@@ -52,9 +54,12 @@ HOME = b"/jail"
 CODE = "/touchstone"
 CHANNEL_VARIABLE = "TOUCHSTONE_CHANNEL"
 
-_REQUEST = struct.Struct("=IIQQQQQQQIIIIIIIIII")
+_ORDER = struct.Struct("=IIQIIII")
+_ANSWER = struct.Struct("=ii")
+_REQUEST = struct.Struct("=IIQQQQQQQIIIIII")
 _STATUS = struct.Struct("=IIiiIIQQQQII32s")
-_MAGIC = 0x54534C31
+_ORDER_MAGIC = 0x54534F32
+_MAGIC = 0x54534C32
 _HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
 _STAGE_ENDED = 2
 _REASONS = {0: "none", 1: "cpu", 2: "wall", 3: "memory", 4: "asked", 5: "collect"}
@@ -68,9 +73,11 @@ _OUTBOX_BYTES_MAX = 4 * 2**20  # Above this the agent stops reading from the can
 _CHANNEL_BACKLOG_BYTES_MAX = 128 * 2**20  # Above this the channel is closed: the candidate does not read.
 _BACKSTOP_S = 3.0
 _SPAWNER_READY_S = 60.0
+_SPARE_S = 90.0  # Longer than the pool leaves a jail without a check, which wants a spare.
 _STACK_BYTES_MAX = 4 * 2**30
 _OPEN_FILES = 256
 _INODES = 4096
+_WORLD_BYTES = 64 * 2**20
 
 
 class SpawnerLost(Exception):
@@ -113,19 +120,63 @@ class Spawner:
     process: subprocess.Popen[bytes]
     sock: socket.socket
 
-    def start_run(self, request: bytes, fds: list[int]) -> int:
-        """Hand over a request and its descriptors; returns a pidfd of the warden. Raises: RunRefused, SpawnerLost."""
+    def order(self, order: bytes, fds: list[int]) -> None:
+        """Ask for a spare; one at a time. Raises: SpawnerLost."""
         try:
-            socket.send_fds(self.sock, [request], fds)
-            answer, received, _, _ = socket.recv_fds(self.sock, 4, 1)
+            socket.send_fds(self.sock, [order], fds)
         except OSError as error:
             raise SpawnerLost(f"spawner: {error}") from error
-        if len(answer) != 4:
+
+    def answer(self) -> tuple[int, int]:
+        """The warden that was ordered: a pidfd and its process id. Raises: RunRefused, SpawnerLost."""
+        try:
+            answer, received, _, _ = socket.recv_fds(self.sock, _ANSWER.size, 1)
+        except OSError as error:
+            raise SpawnerLost(f"spawner: {error}") from error
+        if len(answer) != _ANSWER.size:
             raise SpawnerLost("spawner ended")
-        (code,) = struct.unpack("=i", answer)
-        if code != 0 or not received:
+        code, pid = _ANSWER.unpack(answer)
+        if code != 0:
             raise RunRefused(f"namespaces: {os.strerror(code)}")
-        return received[0]
+        if not received:
+            raise RunRefused("this kernel has no pidfds: what it cannot name it cannot be relied upon to end")
+        return received[0], pid
+
+
+@dataclass(slots=True)
+class Spare:
+    """Walls with a candidate behind them that waits for a program. The descriptors are ours.
+
+    Args:
+        spawner: who makes it.
+        made: when it was ordered.
+        status: to the warden: the request, and "kill"; from it: how the run ended.
+        stdin_fd: what is written here the program will read.
+        stdout_fd, stderr_fd: where its output arrives.
+        pidfd, warden: the warden's, once the spawner has answered; until then -1.
+    """
+
+    spawner: Spawner
+    made: float
+    status: socket.socket
+    stdin_fd: int
+    stdout_fd: int
+    stderr_fd: int
+    pidfd: int = -1
+    warden: int = -1
+    settled: bool = False
+
+    def settle(self) -> None:
+        """Hear the spawner's answer, once. Raises: RunRefused, SpawnerLost."""
+        if not self.settled:
+            self.settled = True
+            self.pidfd, self.warden = self.spawner.answer()
+
+    def close(self) -> None:
+        """Close all but the pidfd. A warden without a run ends of it."""
+        self.status.close()
+        for fd in (self.stdin_fd, self.stdout_fd, self.stderr_fd):
+            os.close(fd)
 
 
 @dataclass(slots=True)
@@ -176,6 +227,8 @@ class Agent:
         self._landlock = landlock_version()
         self._unclean = False  # Something of a run is still there.
         self._spawners: dict[str, Spawner] = {}
+        self._spares: dict[str, Spare] = {}  # At most one of each kind of spawner.
+        self._world = (_WORLD_BYTES, _INODES)  # Bytes and files of the last run; as a rule the next one's too.
         self._queue: deque[Frame] = deque()
         self._current: RunUnderWay | None = None
         self._program_folder: bytes | None = None
@@ -201,6 +254,8 @@ class Agent:
             due = [self._current.deadline] if self._current is not None else []
             if self._held_back:
                 due.append(self._flushed + _PATIENT_S)
+            if self._spares:
+                due.append(min(spare.made for spare in self._spares.values()) + _SPARE_S)
             timeout = max(0.0, min(due) - time.monotonic()) if due else -1.0
             for fd, events in self._epoll.poll(timeout):
                 handler = self._handlers.get(fd)
@@ -210,6 +265,9 @@ class Agent:
                 self._on_deadline(self._current)
             if self._held_back and time.monotonic() >= self._flushed + _PATIENT_S:
                 self._flush_now()
+            for kind, spare in tuple(self._spares.items()):
+                if time.monotonic() >= spare.made + _SPARE_S:
+                    self._drop(self._spares.pop(kind))
 
     def _watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
         self._epoll.register(fd, events)
@@ -425,96 +483,132 @@ class Agent:
         talk: bool,
         finish: Callable[[RunUnderWay, dict[str, Any]], None],
     ) -> None:
-        """Start one run. Its descriptors are ours until the spawner has its own copies."""
+        """Start one run."""
         if self._unclean:
             raise ValueError("something of the run before is still there")
-        limits = head["limits"]
-        spawner = self._spawner(head["spawner"])
-        ours: list[int] = []  # Closed whatever happens.
-        kept: list[int] = []  # Closed here only when the start fails.
+        limits, kind = head["limits"], head["spawner"]
+        theirs: list[int] = []  # Copied to the warden, then closed.
+        channel: socket.socket | None = None
         try:
-            stdin_fd = self._stdin_file(stdin)
-            ours.append(stdin_fd)
-            stdout_r, stdout_w = os.pipe2(os.O_CLOEXEC)
-            ours.append(stdout_w)
-            kept.append(stdout_r)
-            stderr_r, stderr_w = os.pipe2(os.O_CLOEXEC)
-            ours.append(stderr_w)
-            kept.append(stderr_r)
-            if self._users is not None:  # Else the run's user could not open /dev/stdout, whose owner is ours.
-                os.fchmod(stdout_w, 0o666)
-                os.fchmod(stderr_w, 0o666)
-            with contextlib.suppress(OSError):  # A larger pipe means fewer wake-ups; refused, the run is only slower.
-                fcntl.fcntl(stdout_w, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            status, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            kept.append(status.detach())
-            ours.append(status_theirs.detach())
-            fds = [stdin_fd, stdout_w, stderr_w, ours[-1]]
             flags = 0
             for path, flag in ((program, _HAS_PROGRAM), (extra, _HAS_FILES), (collect, _HAS_COLLECT)):
                 if path is not None:
-                    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                    ours.append(folder)
-                    fds.append(folder)
+                    theirs.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
                     flags |= flag
             environment = dict(head["env"])
-            channel_fd = -1
             if talk:
                 channel, channel_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-                channel_fd = channel.detach()
-                kept.append(channel_fd)
-                ours.append(channel_theirs.detach())
-                fds.append(ours[-1])
+                theirs.append(channel_theirs.detach())
                 flags |= _HAS_CHANNEL
                 environment[CHANNEL_VARIABLE] = "3"
             laid = [] if extra is None else [_measure(extra)]
             if program == self._program_folder and self._program_laid is None:
                 self._program_laid = _measure(program)
             laid.append(self._program_laid or _measure(program))
-            total = sum(size for size, _ in laid), sum(count for _, count in laid)
-            request = self._request(flags, limits, head, environment, total)
-            pidfd = spawner.start_run(request, fds)
+            # What is there to begin with takes nothing from what the program may write.
+            self._world = (
+                limits["file_bytes"] + sum(size for size, _ in laid),
+                _INODES + sum(count for _, count in laid),
+            )
+            request = self._request(flags, limits, head, environment)
+            spare = self._deliver(kind, request, theirs, stdin)
         except BaseException:
-            for fd in kept:
-                os.close(fd)
+            if channel is not None:
+                channel.close()
             raise
         finally:
-            for fd in ours:
+            for fd in theirs:
                 os.close(fd)
         run = RunUnderWay(
             number=number,
             output_bytes_max=limits["output_bytes"],
             deadline=time.monotonic() + limits["wall_s"] * STARVED_FACTOR + _BACKSTOP_S,
-            pidfd=pidfd,
-            status=socket.socket(fileno=kept[2]),
-            stdout_fd=stdout_r,
-            stderr_fd=stderr_r,
+            pidfd=spare.pidfd,
+            status=spare.status,
+            stdout_fd=spare.stdout_fd,
+            stderr_fd=spare.stderr_fd,
             finish=finish,
-            channel=socket.socket(fileno=channel_fd) if talk else None,
+            channel=channel,
             oom_kills=self._oom_kills,
         )
         self._current = run
-        os.set_blocking(stdout_r, False)
-        os.set_blocking(stderr_r, False)
-        self._watch(stdout_r, select.EPOLLIN, lambda _events: self._on_stdout(run))
-        self._watch(stderr_r, select.EPOLLIN, lambda _events: self._on_stderr(run))
+        self._watch(run.stdout_fd, select.EPOLLIN, lambda _events: self._on_stdout(run))
+        self._watch(run.stderr_fd, select.EPOLLIN, lambda _events: self._on_stderr(run))
         self._watch(run.status.fileno(), select.EPOLLIN, lambda _events: self._on_status(run))
         if run.channel is not None:
             run.channel.setblocking(False)
             self._watch_channel(run)
+        if self._users is None:
+            with contextlib.suppress(OSError, SpawnerLost):  # Whoever wants it will see why there is none.
+                self._spares[kind] = self._order(kind)
 
-    def _stdin_file(self, stdin: bytes) -> int:
-        """Standard input as an unlinked file, so that no one has to feed it and it can be opened by name again."""
-        if not stdin:
-            return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    # ---- Spares ----
+
+    def _deliver(self, kind: str, request: bytes, fds: list[int], stdin: bytes) -> Spare:
+        """Hand a run to a spare; to a new one when the one at hand has died meanwhile."""
+        for spare in (self._spares.pop(kind, None), None):
+            if spare is None:
+                spare = self._order(kind)
+            try:
+                spare.settle()
+                view = memoryview(stdin)
+                while view:
+                    view = view[os.write(spare.stdin_fd, view) :]
+                socket.send_fds(spare.status, [request], fds)
+            except (BrokenPipeError, ConnectionResetError):
+                self._drop(spare)
+            except BaseException:
+                self._drop(spare)
+                raise
+            else:
+                os.close(spare.stdin_fd)
+                return spare
+        raise SpawnerLost(f"{kind}: its wardens die")
+
+    def _order(self, kind: str) -> Spare:
+        """Have a spare made. Nothing waits for it before it is wanted. Raises: OSError, SpawnerLost."""
+        spawner = self._spawner(kind)
+        ours: list[int] = []
+        theirs: list[int] = []
         try:
-            view = memoryview(stdin)
-            while view:
-                view = view[os.write(fd, view) :]
-            return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+            # Standard input is an unlinked file, so that no one has to feed it and it can be opened by name again.
+            ours.append(os.memfd_create("stdin", os.MFD_CLOEXEC))
+            theirs.append(os.open(f"/proc/self/fd/{ours[0]}", os.O_RDONLY | os.O_CLOEXEC))
+            for _ in ("stdout", "stderr"):
+                read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+                ours.append(read_fd)
+                theirs.append(write_fd)
+                os.set_blocking(read_fd, False)
+                if self._users is not None:  # Else the run's user could not open /dev/stdout, whose owner is ours.
+                    os.fchmod(write_fd, 0o666)
+            with contextlib.suppress(OSError):  # A larger pipe means fewer wake-ups; refused, the run is only slower.
+                fcntl.fcntl(theirs[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            status, status_theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.append(status.detach())
+            theirs.append(status_theirs.detach())
+            user, warden_user = (0, 0) if self._users is None else (self._users.next(), self._users.warden)
+            world_bytes, inodes = self._world
+            fixed = _ORDER.pack(
+                _ORDER_MAGIC, inodes, world_bytes, user, warden_user, self._landlock, len(self._filter) // 8
+            )
+            spawner.order(fixed + self._filter, theirs)
+        except BaseException:
+            for fd in ours:
+                os.close(fd)
+            raise
         finally:
-            os.close(fd)
+            for fd in theirs:
+                os.close(fd)
+        stdin_fd, stdout_fd, stderr_fd, status_fd = ours
+        return Spare(spawner, time.monotonic(), socket.socket(fileno=status_fd), stdin_fd, stdout_fd, stderr_fd)
+
+    def _drop(self, spare: Spare) -> None:
+        """Let a spare go that will not be used."""
+        with contextlib.suppress(RunRefused, SpawnerLost):
+            spare.settle()
+        spare.close()
+        if spare.pidfd >= 0:
+            self._wardens.append(spare.pidfd)
 
     def _request(
         self,
@@ -522,10 +616,9 @@ class Agent:
         limits: dict[str, Any],
         head: dict[str, Any],
         environment: dict[str, str],
-        laid: tuple[int, int],
     ) -> bytes:
-        """The request as launcher.c reads it. `laid`: bytes and number of the files that are there to begin with,
-        which take nothing from what the program may write."""
+        """The request as launcher.c reads it."""
+        world_bytes, inodes = self._world
         stack = min(max(limits["memory_bytes"], 64 * 2**20), _STACK_BYTES_MAX)
         arguments = [os.fsencode(argument) for argument in head["argv"]]
         variables = [os.fsencode(f"{name}={value}") for name, value in environment.items()]
@@ -538,21 +631,17 @@ class Agent:
             int(limits["wall_s"] * 1e6),
             limits["memory_bytes"] + head.get("memory_extra_bytes", 0),
             limits["file_bytes"],
-            limits["file_bytes"] + laid[0],
+            world_bytes,
             stack,
             head.get("data_bytes", 0),
             limits["processes"] + head.get("processes_extra", 0),
             head.get("open_files", _OPEN_FILES),
-            _INODES + laid[1],
-            0 if self._users is None else self._users.next(),
-            0 if self._users is None else self._users.warden,
-            self._landlock,
+            inodes,
             len(arguments),
             len(variables),
-            len(self._filter) // 8,
             0,
         )
-        request = fixed + self._filter + b"".join(text + b"\0" for text in arguments + variables)
+        request = fixed + b"".join(text + b"\0" for text in arguments + variables)
         if len(request) > _REQUEST_BYTES_MAX:
             raise ValueError("arguments too long")
         return request
@@ -804,20 +893,27 @@ class Agent:
 
     def _strangers(self) -> int:
         """Processes of this jail that are neither the agent's nor pid 1: there should be none between candidates."""
-        known = {1, os.getpid(), os.getppid(), *(spawner.process.pid for spawner in self._spawners.values())}
+        for kind, spare in tuple(self._spares.items()):
+            try:
+                spare.settle()
+            except (RunRefused, SpawnerLost):
+                self._drop(self._spares.pop(kind))
+        spares = {spare.warden for spare in self._spares.values()}
+        known = {1, os.getpid(), os.getppid(), *(spawner.process.pid for spawner in self._spawners.values()), *spares}
         count = 0
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) not in known:
                 try:
                     with open(f"/proc/{name}/stat", "rb") as file:
-                        state = file.read().rpartition(b")")[2].split()[0]
+                        state, parent, *_ = file.read().rpartition(b")")[2].split()
                 except OSError:
                     continue
-                if state not in (b"Z", b"X"):
+                if state not in (b"Z", b"X") and int(parent) not in spares:
                     count += 1
         return count
 
     def _facts(self) -> dict[str, Any]:
+        strangers = self._strangers()
         return {
             "pid": os.getpid(),
             "fds": len(os.listdir("/proc/self/fd")),
@@ -826,7 +922,7 @@ class Agent:
             "path": os.environ.get("PATH", os.defpath),
             "folders": len(os.listdir(HOME)) - len(self._cache),
             "mounts": _count_lines("/proc/self/mounts"),
-            "strangers": self._strangers(),
+            "strangers": strangers,
             "landlock": self._landlock,
             "oom_kills": read_oom_kills(),
         }

@@ -2,12 +2,18 @@
  *
  * Theory of operation. The agent keeps one "spawner" process per kind of run: this file as a program (`launcher
  * serve FD`, for anything that is exec'ed) or as a library inside a warm Python interpreter (the zygote, whose fork
- * *is* the candidate). Both read the same request from a SOCK_SEQPACKET socket and call spawn():
+ * *is* the candidate). Both take an order from a SOCK_SEQPACKET socket and make a *spare* of it:
  *
  *     spawner ── clone(user, pid, mount, ipc, uts) ──▶ warden (pid 1) ── fork ──▶ candidate (pid 2) ── exec / Python
  *
  * The warden builds the run's world (fresh tmpfs over the agent's own folders and over /box, /tmp, /dev/shm; fresh
- * /proc; a copy of the program), forks the candidate, and then does nothing but watch: it sleeps in poll() on a
+ * /proc) and forks the candidate, which gives up all that it is not to have. So far nothing is known of the program:
+ * both wait. The order brought the candidate's standard streams and one end of the status socket; on its other end
+ * the agent sends the request, whenever it has one. The warden lays the program's files and passes the request on to
+ * the candidate, which sets its limits, closes everything, and begins. A spare serves one run. One whose status socket
+ * is closed ends without a word.
+ *
+ * From the request on the warden does nothing but watch: it sleeps in poll() on a
  * signalfd and on the status socket, and wakes on a timer to add up processor time and memory of every process in its
  * pid namespace. At a limit, at the agent's word, or when the candidate ends, it kills everything else in the
  * namespace, reaps it, and sends one struct status. When it exits the kernel destroys the namespaces with all that
@@ -17,7 +23,7 @@
  * forked or called setsid, is told of each death, and its end is everybody's end. It is not dumpable, so the
  * candidate, though of the same user, can neither trace it nor read its memory.
  *
- * Where namespaces are refused, a request names a user id that no other run ever has. Then
+ * Where namespaces are refused, an order names a user id that no other run ever has. Then
  *
  *     spawner (root) ── fork ──▶ warden (root, sub-reaper) ── fork ──▶ candidate (the run's user) ── exec / Python
  *
@@ -56,25 +62,34 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REQUEST_MAGIC 0x54534c31u /* "TSL1" */
+#define ORDER_MAGIC 0x54534f32u   /* "TSO2" */
+#define REQUEST_MAGIC 0x54534c32u /* "TSL2" */
 #define REQUEST_BYTES_MAX (192 * 1024)
 #define ARGUMENTS_MAX 4096
 #define FDS_MAX 8
 
-/* Request flags; which descriptors follow, in this order after stdin, stdout, stderr and status. */
+/* Request flags; which descriptors follow, in this order. */
 #define HAS_PROGRAM 1u /* A folder copied into /box: the program's own files. */
 #define HAS_FILES 2u   /* A second folder copied over it: the files of this run only. */
 #define HAS_COLLECT 4u /* A folder that regular files of /box are copied to after an exit with status 0. */
 #define HAS_CHANNEL 8u /* The conversation's socket; becomes descriptor 3. */
 
+/* What a spare is made from; with it come stdin, stdout, stderr and the status socket. */
+struct order {
+    uint32_t magic, inodes;
+    uint64_t world_bytes;           /* With `inodes`: what the world holds, unless the request says otherwise. */
+    uint32_t run_user, warden_user; /* 0: namespaces. Else the run's own user, and one that nobody is. */
+    uint32_t landlock;              /* The kernel's version of it; 0: none. */
+    uint32_t filter_count;
+    /* Then: filter_count struct sock_filter. */
+};
+
+/* What a spare is told to run. */
 struct request {
     uint32_t magic, flags;
     uint64_t cpu_us, wall_us, memory_bytes, file_bytes, world_bytes, stack_bytes, data_bytes;
-    uint32_t processes, open_files, inodes;
-    uint32_t run_user, warden_user; /* 0: namespaces. Else the run's own user, and one that nobody is. */
-    uint32_t landlock;              /* The kernel's version of it; 0: none. */
-    uint32_t argument_count, environment_count, filter_count, spare;
-    /* Then: filter_count struct sock_filter, argument_count strings, environment_count strings, each ended by NUL. */
+    uint32_t processes, open_files, inodes, argument_count, environment_count, unused;
+    /* Then: argument_count strings, environment_count strings, each ended by NUL. */
 };
 
 enum stage { STAGE_FAILED = 1, STAGE_ENDED = 2 };
@@ -90,8 +105,10 @@ struct status {
 };
 
 struct parsed {
-    struct request head;
+    struct order order;
     struct sock_filter *filter;
+    int streams[4]; /* stdin, stdout, stderr, status */
+    struct request head;
     char *arguments[ARGUMENTS_MAX + 1];
     char *environment[ARGUMENTS_MAX + 1];
     size_t texts_size;
@@ -136,8 +153,8 @@ static int write_text(const char *path, const char *text) {
 
 /* Effective user: the candidate's, so that its files and processes are ours to remove. Real user: nobody's, so that
  * kill(-1) spares root's processes. Saved user: root, so that there is a way back, and the candidate none to us. */
-static int act_as_candidate(const struct request *head) {
-    return syscall(SYS_setresuid, head->warden_user, head->run_user, 0);
+static int act_as_candidate(const struct order *order) {
+    return syscall(SYS_setresuid, order->warden_user, order->run_user, 0);
 }
 
 static int act_as_root(void) { return syscall(SYS_setresuid, 0, 0, 0); }
@@ -380,25 +397,54 @@ static void bind_or_fail(int status_fd, const char *from, const char *to) {
     if (mount(from, to, NULL, MS_BIND, NULL) < 0) fail(status_fd, to);
 }
 
-/* Copies the files into /box and goes there; returns a descriptor of /proc. */
-static int lay_program(const struct parsed *request, int status_fd, int *box) {
+/* Goes to /box; returns a descriptor of /proc. */
+static int enter_world(int status_fd, int *box) {
     *box = open("/box", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*box < 0) fail(status_fd, "box");
-    struct budget budget = {1ull << 40, 100000};
-    int next = 4;
-    if (request->head.flags & HAS_PROGRAM)
-        if (copy_tree(request->fds[next++], *box, 0, &budget) < 0) fail(status_fd, "copy program");
-    if (request->head.flags & HAS_FILES)
-        if (copy_tree(request->fds[next++], *box, 0, &budget) < 0) fail(status_fd, "copy files");
     if (chdir("/box") < 0) fail(status_fd, "chdir");
     int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (proc < 0) fail(status_fd, "open proc");
     return proc;
 }
 
+/* Copies the program's files into /box, and then those of this run. */
+static void lay_program(const struct parsed *request, int status_fd, int box) {
+    struct budget budget = {1ull << 40, 100000};
+    int next = 0;
+    if (request->head.flags & HAS_PROGRAM)
+        if (copy_tree(request->fds[next++], box, 0, &budget) < 0) fail(status_fd, "copy program");
+    if (request->head.flags & HAS_FILES)
+        if (copy_tree(request->fds[next++], box, 0, &budget) < 0) fail(status_fd, "copy files");
+}
+
+static void describe_size(char *text, size_t size, uint64_t bytes, uint32_t inodes) {
+    snprintf(text, size, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)bytes, inodes);
+}
+
+/* There are kernels that take the flags of clone() and do not do what they say. */
+static const char *const spaces[] = {"user", "pid", "mnt", "ipc", "uts"};
+#define SPACES (sizeof spaces / sizeof *spaces)
+static ino_t spawner_spaces[SPACES];
+
+static ino_t space(size_t which) {
+    char path[64];
+    struct stat facts;
+    snprintf(path, sizeof path, "/proc/self/ns/%s", spaces[which]);
+    return stat(path, &facts) < 0 ? 0 : facts.st_ino;
+}
+
+static void check_spaces(int status_fd) {
+    errno = ENOSYS;
+    for (size_t i = 0; i < SPACES; i++) {
+        ino_t ours = space(i);
+        if (!ours || !spawner_spaces[i] || ours == spawner_spaces[i]) fail(status_fd, "no namespaces of its own");
+    }
+}
+
 /* Fresh files, processes and names; returns a descriptor of the namespace's own /proc. */
-static int build_world(const struct parsed *request, uid_t uid, gid_t gid, int status_fd, int *box) {
+static int build_world(const struct order *order, uid_t uid, gid_t gid, int status_fd, int *box) {
     char text[128];
+    check_spaces(status_fd);
     /* The maps can be written only while /proc/self belongs to us, that is, while we are dumpable. */
     prctl(PR_SET_DUMPABLE, 1);
     if (write_text("/proc/self/setgroups", "deny") < 0 && errno != ENOENT) fail(status_fd, "setgroups");
@@ -409,8 +455,7 @@ static int build_world(const struct parsed *request, uid_t uid, gid_t gid, int s
     prctl(PR_SET_DUMPABLE, 0);
 
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail(status_fd, "private");
-    snprintf(text, sizeof text, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)request->head.world_bytes,
-             request->head.inodes);
+    describe_size(text, sizeof text, order->world_bytes, order->inodes);
     if (mount("tmpfs", "/jail", "tmpfs", MS_NOSUID | MS_NODEV, text) < 0) fail(status_fd, "tmpfs");
     if (mkdir("/jail/box", 0755) < 0 || mkdir("/jail/tmp", 01777) < 0 || mkdir("/jail/shm", 01777) < 0 ||
         mkdir("/jail/none", 0555) < 0 || chmod("/jail/tmp", 01777) < 0 || chmod("/jail/shm", 01777) < 0)
@@ -422,22 +467,37 @@ static int build_world(const struct parsed *request, uid_t uid, gid_t gid, int s
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) fail(status_fd, "proc");
     if (sethostname("sandbox", 7) < 0) fail(status_fd, "hostname");
 
-    return lay_program(request, status_fd, box);
+    return enter_world(status_fd, box);
 }
 
 /* The places that any user can write to, in a jail without namespaces. */
 static const char *const shared_places[] = {"/box", "/tmp", "/dev/shm"};
 #define SHARED_PLACES (sizeof shared_places / sizeof *shared_places)
 
-/* Nothing is made but the program's files: the places are there, and empty. */
-static int share_world(const struct parsed *request, int status_fd, int *box) {
+/* Nothing is made: the places are there, and empty. */
+static int share_world(const struct order *order, int status_fd, int *box) {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) fail(status_fd, "sub-reaper");
-    measured_user = request->head.run_user;
-    group_bytes_before = group_bytes();
-    if (act_as_candidate(&request->head) < 0) fail(status_fd, "candidate's user");
-    int proc = lay_program(request, status_fd, box);
-    if (act_as_root() < 0) fail(status_fd, "root's user");
-    return proc;
+    measured_user = order->run_user;
+    return enter_world(status_fd, box);
+}
+
+/* The world becomes that of the request: its size and its files. */
+static void fill_world(const struct parsed *request, int status_fd, int box) {
+    const struct order *order = &request->order;
+    const struct request *head = &request->head;
+    if (order->run_user) {
+        group_bytes_before = group_bytes();
+        if (act_as_candidate(order) < 0) fail(status_fd, "candidate's user");
+        lay_program(request, status_fd, box);
+        if (act_as_root() < 0) fail(status_fd, "root's user");
+        return;
+    }
+    if (head->world_bytes != order->world_bytes || head->inodes != order->inodes) {
+        char text[128];
+        describe_size(text, sizeof text, head->world_bytes, head->inodes);
+        if (mount(NULL, "/jail", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, text) < 0) fail(status_fd, "size of files");
+    }
+    lay_program(request, status_fd, box);
 }
 
 /* Empties a folder whose owner we act as, in a time that the number of its files bounds, however deep they lie: what a
@@ -494,9 +554,9 @@ static int is_empty(const char *path) {
 }
 
 /* The end of a run without namespaces: its files go, and that is checked. Returns whether all is as before. */
-static int sweep(const struct request *head) {
+static int sweep(const struct order *order) {
     int clean = 1;
-    if (act_as_candidate(head) < 0) return 0;
+    if (act_as_candidate(order) < 0) return 0;
     for (size_t i = 0; i < SHARED_PLACES; i++) empty_folder(shared_places[i]);
     if (act_as_root() < 0) return 0;
     for (size_t i = 0; i < SHARED_PLACES; i++) clean = clean && is_empty(shared_places[i]);
@@ -552,13 +612,45 @@ static void forbid_writing_elsewhere(uint32_t version, int status_fd) {
     close(set);
 }
 
-/* Everything that is taken away from the candidate before its first instruction. */
-static void confine(const struct parsed *request, int status_fd) {
-    const struct request *head = &request->head;
+/* Everything that is taken away from the candidate before it knows its program. */
+static void confine(const struct parsed *request) {
+    const struct order *order = &request->order;
+    int status_fd = request->streams[3];
     sigset_t none;
     setsid();
-    write_text("/proc/self/oom_score_adj", "1000"); /* Should the kernel run out of memory, this dies, not the agent. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(status_fd, "no new privileges");
+    if (order->landlock) forbid_writing_elsewhere(order->landlock, status_fd);
+    for (int capability = 0; capability < 64 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) >= 0; capability++) {
+    }
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (order->run_user) { /* Root no more, nor anything of root's: no capability survives this. */
+        uid_t real, effective, saved;
+        if (setgroups(0, NULL) < 0) fail(status_fd, "groups");
+        if (syscall(SYS_setresgid, order->run_user, order->run_user, order->run_user) < 0) fail(status_fd, "group");
+        if (syscall(SYS_setresuid, order->run_user, order->run_user, order->run_user) < 0) fail(status_fd, "user");
+        errno = EPERM;
+        if (getresuid(&real, &effective, &saved) < 0 || real != order->run_user || effective != real || saved != real)
+            fail(status_fd, "user");
+    }
+    keep_capabilities(0);
+    umask(022);
+    prctl(PR_SET_DUMPABLE, 1); /* Its own memory is its own: without this /dev/stdin cannot be opened. */
+    /* Should the kernel run out of memory, this dies, not the agent. The file is ours only while we are dumpable. */
+    if (write_text("/proc/self/oom_score_adj", "1000") < 0) fail(status_fd, "oom_score_adj");
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    struct sock_fprog program = {(unsigned short)order->filter_count, request->filter};
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0)
+        fail(status_fd, "system-call filter");
+    /* The sources all lie above 9, so that none is overwritten before it is used. */
+    for (int i = 0; i < 3; i++)
+        if (dup2(request->streams[i], i) < 0) fail(status_fd, "dup2");
+}
 
+/* What the request says of a run, and the end of all descriptors but its own. */
+static void set_limits(const struct parsed *request) {
+    const struct request *head = &request->head;
+    int status_fd = request->streams[3];
     uint64_t cpu_s = head->cpu_us / 1000000u + 2;
     limit(status_fd, RLIMIT_CPU, cpu_s, cpu_s + 1); /* A backstop: the warden counts exactly. */
     limit(status_fd, RLIMIT_CORE, 0, 0);
@@ -570,50 +662,23 @@ static void confine(const struct parsed *request, int status_fd) {
     limit(status_fd, RLIMIT_MSGQUEUE, 0, 0);
     limit(status_fd, RLIMIT_NICE, 0, 0);
     limit(status_fd, RLIMIT_RTPRIO, 0, 0);
-    uint32_t counted = head->processes + !head->run_user; /* The warden counts as one where its user is the run's. */
+    /* The warden counts as one where its user is the run's. */
+    uint32_t counted = head->processes + !request->order.run_user;
     limit(status_fd, RLIMIT_NPROC, counted, counted);
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(status_fd, "no new privileges");
-    if (head->landlock) forbid_writing_elsewhere(head->landlock, status_fd);
-    for (int capability = 0; capability < 64 && prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-        prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (head->run_user) { /* Root no more, nor anything of root's: no capability survives this. */
-        uid_t real, effective, saved;
-        if (setgroups(0, NULL) < 0) fail(status_fd, "groups");
-        if (syscall(SYS_setresgid, head->run_user, head->run_user, head->run_user) < 0) fail(status_fd, "group");
-        if (syscall(SYS_setresuid, head->run_user, head->run_user, head->run_user) < 0) fail(status_fd, "user");
-        errno = EPERM;
-        if (getresuid(&real, &effective, &saved) < 0 || real != head->run_user || effective != real || saved != real)
-            fail(status_fd, "user");
-    }
-    keep_capabilities(0);
-    umask(022);
-    prctl(PR_SET_DUMPABLE, 1); /* Its own memory is its own: without this /dev/stdin cannot be opened. */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    struct sock_fprog program = {(unsigned short)head->filter_count, request->filter};
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0)
-        fail(status_fd, "system-call filter");
-
-    int channel = -1;
-    if (head->flags & HAS_CHANNEL) channel = request->fds[request->fd_count - 1];
-    /* The sources all lie above 9, so that none is overwritten before it is used. */
-    if (dup2(request->fds[0], 0) < 0 || dup2(request->fds[1], 1) < 0 || dup2(request->fds[2], 2) < 0)
-        fail(status_fd, "dup2");
-    if (channel >= 0 && dup2(channel, 3) < 0) fail(status_fd, "dup2 channel");
+    int has_channel = !!(head->flags & HAS_CHANNEL);
+    if (has_channel && dup2(request->fds[0], 3) < 0) fail(status_fd, "dup2 channel");
     /* Last, since nothing can be reported after it. */
-    if (syscall(SYS_close_range, channel >= 0 ? 4u : 3u, ~0u, 0) < 0) fail(status_fd, "close_range");
+    if (syscall(SYS_close_range, 3u + (unsigned)has_channel, ~0u, 0) < 0) fail(status_fd, "close_range");
 }
 
-static void kill_and_reap(const struct request *head, int main_pid, int *wait_status, int *main_seen) {
+static void kill_and_reap(const struct order *order, int main_pid, int *wait_status, int *main_seen) {
     for (;;) {
         /* Without namespaces "everybody" is everybody of the user we act as, and must never be everybody of root. */
-        if (!head->run_user) {
+        if (!order->run_user) {
             kill(-1, SIGKILL);
         } else {
             if (!*main_seen) kill(main_pid, SIGKILL); /* It may not have become the run's user yet. */
-            if (act_as_candidate(head) == 0) {
+            if (act_as_candidate(order) == 0) {
                 kill(-1, SIGKILL);
                 act_as_root();
             }
@@ -635,9 +700,11 @@ static void kill_and_reap(const struct request *head, int main_pid, int *wait_st
 /* What the pages of files are taken to be in a run that ended before the first look. */
 #define FILES_UNSEEN (128u << 20)
 
-/* Watches until the candidate ends or must end; never returns. */
-static void watch(const struct parsed *request, int main_pid, int status_fd, int proc, int box) {
+/* Watches until the candidate ends or must end; never returns. `deaths` is a signalfd. */
+static void watch(const struct parsed *request, int main_pid, int deaths, int proc, int box) {
     const struct request *head = &request->head;
+    const struct order *order = &request->order;
+    int status_fd = request->streams[3];
     struct status result;
     struct usage usage;
     int main_seen = 0;
@@ -647,12 +714,7 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
     result.magic = REQUEST_MAGIC;
     result.stage = STAGE_ENDED;
 
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    int deaths = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (deaths < 0) fail(status_fd, "signalfd");
-    keep_capabilities(head->run_user ? 1ull << CAP_SETUID : (1ull << CAP_SYS_PTRACE) | (1ull << CAP_KILL));
+    keep_capabilities(order->run_user ? 1ull << CAP_SETUID : (1ull << CAP_SYS_PTRACE) | (1ull << CAP_KILL));
 
     uint64_t next_look = started + interval;
     while (!main_seen && result.reason == REASON_NONE) {
@@ -723,7 +785,7 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
         measure(proc, &usage, 0);
         result.processes_left = usage.processes;
     }
-    kill_and_reap(head, main_pid, &result.wait_status, &main_seen);
+    kill_and_reap(order, main_pid, &result.wait_status, &main_seen);
     struct rusage total;
     getrusage(RUSAGE_CHILDREN, &total);
     result.cpu_us = reaped_cpu_us();
@@ -739,14 +801,14 @@ static void watch(const struct parsed *request, int main_pid, int status_fd, int
         WEXITSTATUS(result.wait_status) == 0) {
         struct budget budget = {head->file_bytes, 2000};
         int collect = request->fds[request->fd_count - 1 - ((head->flags & HAS_CHANNEL) ? 1 : 0)];
-        int refused = head->run_user && act_as_candidate(head) < 0;
+        int refused = order->run_user && act_as_candidate(order) < 0;
         if (refused || copy_tree(box, collect, 0, &budget) < 0) {
             result.reason = REASON_COLLECT;
             result.error = errno;
         }
-        if (head->run_user && act_as_root() < 0) fail(status_fd, "root's user");
+        if (order->run_user && act_as_root() < 0) fail(status_fd, "root's user");
     }
-    result.unclean = head->run_user && !sweep(head);
+    result.unclean = order->run_user && !sweep(order);
     char late[16]; /* As above: the agent may have asked in the meantime. */
     while (recv(status_fd, late, sizeof late, MSG_DONTWAIT) > 0) {
     }
@@ -772,70 +834,81 @@ static void copy_expected_pages(void) {
         if (madvise((void *)expected[i].start, expected[i].size, populate_write) < 0 && errno == EINVAL) return;
 }
 
-/* ---- Requests ---- */
+/* ---- Orders and requests ---- */
 
+static char order_bytes[sizeof(struct order) + 4096 * sizeof(struct sock_filter)];
 static char request_bytes[REQUEST_BYTES_MAX];
 static struct parsed current;
+static int go_fd = -1; /* The candidate's end of the socket on which its warden passes the request on. */
 
-static int parse(struct parsed *request, size_t size) {
-    if (size < sizeof request->head) return -1;
-    memcpy(&request->head, request_bytes, sizeof request->head);
-    const struct request *head = &request->head;
-    if (head->magic != REQUEST_MAGIC || head->filter_count > 4096) return -1;
-    if (head->argument_count == 0 || head->argument_count > ARGUMENTS_MAX || head->environment_count > ARGUMENTS_MAX)
-        return -1;
-    size_t at = sizeof request->head, filter_size = head->filter_count * sizeof(struct sock_filter);
-    if (size < at + filter_size || request_bytes[size - 1] != 0) return -1;
-    request->filter = (struct sock_filter *)(request_bytes + at);
-    at += filter_size;
+static int parse_order(struct parsed *parsed, size_t size, int fd_count) {
+    if (size < sizeof parsed->order) return -1;
+    memcpy(&parsed->order, order_bytes, sizeof parsed->order);
+    const struct order *order = &parsed->order;
+    if (order->magic != ORDER_MAGIC || order->filter_count > 4096) return -1;
+    parsed->filter = (struct sock_filter *)(order_bytes + sizeof *order);
+    return size == sizeof *order + order->filter_count * sizeof(struct sock_filter) && fd_count == 4 ? 0 : -1;
+}
+
+static int parse_request(struct parsed *parsed, size_t size) {
+    if (size < sizeof parsed->head) return -1;
+    memcpy(&parsed->head, request_bytes, sizeof parsed->head);
+    const struct request *head = &parsed->head;
+    if (head->magic != REQUEST_MAGIC || head->argument_count == 0) return -1;
+    if (head->argument_count > ARGUMENTS_MAX || head->environment_count > ARGUMENTS_MAX) return -1;
+    size_t at = sizeof parsed->head;
+    if (request_bytes[size - 1] != 0) return -1;
     for (uint32_t i = 0; i < head->argument_count + head->environment_count; i++) {
         if (at >= size) return -1;
-        char **slot = i < head->argument_count ? &request->arguments[i]
-                                               : &request->environment[i - head->argument_count];
+        char **slot = i < head->argument_count ? &parsed->arguments[i]
+                                               : &parsed->environment[i - head->argument_count];
         *slot = request_bytes + at;
         at += strlen(request_bytes + at) + 1;
     }
-    request->texts_size = (size_t)(request_bytes + at - request->arguments[0]);
-    request->arguments[head->argument_count] = NULL;
-    request->environment[head->environment_count] = NULL;
-    int wanted = 4 + !!(head->flags & HAS_PROGRAM) + !!(head->flags & HAS_FILES) + !!(head->flags & HAS_COLLECT) +
-                 !!(head->flags & HAS_CHANNEL);
-    return wanted == request->fd_count ? 0 : -1;
+    parsed->texts_size = (size_t)(request_bytes + at - parsed->arguments[0]);
+    parsed->arguments[head->argument_count] = NULL;
+    parsed->environment[head->environment_count] = NULL;
+    return 0;
 }
 
-static ssize_t receive(int sock, struct parsed *request) {
+static int fds_wanted(uint32_t flags) {
+    return !!(flags & HAS_PROGRAM) + !!(flags & HAS_FILES) + !!(flags & HAS_COLLECT) + !!(flags & HAS_CHANNEL);
+}
+
+/* One message and its descriptors, all of them above 9: out of the way of 0 to 3, see confine(). */
+static ssize_t receive(int sock, char *bytes, size_t bytes_max, int *fds, int *fd_count) {
     char control[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-    struct iovec part = {request_bytes, sizeof request_bytes};
+    struct iovec part = {bytes, bytes_max};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t size;
     do {
         size = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
-    request->fd_count = 0;
+    *fd_count = 0;
     if (size <= 0) return size;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
             int count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-            for (int i = 0; i < count && request->fd_count < FDS_MAX; i++) {
+            for (int i = 0; i < count && *fd_count < FDS_MAX; i++) {
                 int fd;
                 memcpy(&fd, CMSG_DATA(c) + sizeof(int) * (size_t)i, sizeof fd);
-                if (fd < 10) { /* Out of the way of 0 to 3, see confine(). */
+                if (fd < 10) {
                     int higher = fcntl(fd, F_DUPFD_CLOEXEC, 10);
                     close(fd);
                     fd = higher;
                 }
-                request->fds[request->fd_count++] = fd;
+                fds[(*fd_count)++] = fd;
             }
         }
     return size;
 }
 
-/* The answer to a request: 0 and a pidfd of the warden, or an error number. */
-static int answer(int sock, int32_t error, int pidfd) {
+/* One message, and a descriptor with it unless that is -1. */
+static int give(int sock, const void *bytes, size_t size, int fd) {
     char control[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {&error, sizeof error};
+    struct iovec part = {(void *)bytes, size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (pidfd >= 0) {
+    if (fd >= 0) {
         memset(control, 0, sizeof control);
         message.msg_control = control;
         message.msg_controllen = sizeof control;
@@ -843,7 +916,7 @@ static int answer(int sock, int32_t error, int pidfd) {
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &pidfd, sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
     }
     ssize_t n;
     do {
@@ -852,54 +925,107 @@ static int answer(int sock, int32_t error, int pidfd) {
     return n < 0 ? -1 : 0;
 }
 
-/* Takes one request and starts it.
- * Returns 0 in the spawner, 1 in the candidate (confined, in /box, on its own descriptors), -1 when the agent is gone.
+/* The answer to an order: 0, the warden's process id and a pidfd of it; or an error number. */
+static int answer(int sock, int32_t error, int32_t pid, int pidfd) {
+    int32_t words[2] = {error, pid};
+    return give(sock, words, sizeof words, pidfd);
+}
+
+/* The warden of a spare: waits for its request, sees it off, and watches. Never returns. */
+static void serve_request(int main_pid, int to_candidate, int proc, int box) {
+    int status_fd = current.streams[3];
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    int deaths = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (deaths < 0) fail(status_fd, "signalfd");
+    struct pollfd polled[2] = {{deaths, POLLIN, 0}, {status_fd, POLLIN, 0}};
+    while (poll(polled, 2, -1) < 0) {
+    }
+    ssize_t size = 0;
+    /* A candidate that dies now has met no program. The agent takes another spare when it finds this one gone. */
+    if (!polled[0].revents) size = receive(status_fd, request_bytes, sizeof request_bytes, current.fds, &current.fd_count);
+    if (size <= 0) {
+        int unused_status, unused_seen = 0;
+        kill_and_reap(&current.order, main_pid, &unused_status, &unused_seen);
+        _exit(0);
+    }
+    errno = EINVAL;
+    if (parse_request(&current, (size_t)size) < 0 || current.fd_count != fds_wanted(current.head.flags))
+        fail(status_fd, "request");
+    fill_world(&current, status_fd, box);
+    int channel = current.head.flags & HAS_CHANNEL ? current.fds[current.fd_count - 1] : -1;
+    if (give(to_candidate, request_bytes, (size_t)size, channel) < 0) fail(status_fd, "candidate");
+    close(to_candidate);
+    if (channel >= 0) close(channel); /* Else the agent would never see it close. */
+    watch(&current, main_pid, deaths, proc, box);
+}
+
+/* Takes one order and makes a spare.
+ * Returns 0 in the spawner, -1 there when the agent is gone, and 1 in the candidate: confined, in /box, on its own
+ * streams, and without a program until touchstone_await() returns.
  */
 int touchstone_next(int sock) {
-    ssize_t size = receive(sock, &current);
+    int fds[FDS_MAX], fd_count, pidfd = -1, go[2];
+    ssize_t size = receive(sock, order_bytes, sizeof order_bytes, fds, &fd_count);
     if (size <= 0) return -1;
-    if (parse(&current, (size_t)size) < 0) {
-        for (int i = 0; i < current.fd_count; i++) close(current.fds[i]);
-        return answer(sock, EINVAL, -1);
+    if (parse_order(&current, (size_t)size, fd_count) < 0) {
+        for (int i = 0; i < fd_count; i++) close(fds[i]);
+        return answer(sock, EINVAL, 0, -1);
     }
+    memcpy(current.streams, fds, sizeof current.streams);
     uid_t uid = geteuid();
     gid_t gid = getegid();
-    int pidfd = -1;
     unsigned long separate = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
-    if (current.head.run_user) separate = 0;
+    if (current.order.run_user) separate = 0;
     long pid = syscall(SYS_clone, separate | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
     if (pid != 0) {
         int error = pid < 0 ? errno : 0;
-        for (int i = 0; i < current.fd_count; i++) close(current.fds[i]);
-        int sent = answer(sock, error, pidfd);
+        for (int i = 0; i < 4; i++) close(fds[i]);
+        int sent = answer(sock, error, (int32_t)pid, pidfd);
         if (pidfd >= 0) close(pidfd);
         return sent;
     }
 
     /* We are the warden. */
-    int status_fd = current.fds[3], box = -1;
+    int status_fd = current.streams[3], box = -1;
     close(sock);
     signal(SIGCHLD, SIG_DFL);
     setsid();
     ticks_per_s = sysconf(_SC_CLK_TCK);
-    int proc = current.head.run_user ? share_world(&current, status_fd, &box)
-                                     : build_world(&current, uid, gid, status_fd, &box);
+    int proc = current.order.run_user ? share_world(&current.order, status_fd, &box)
+                                      : build_world(&current.order, uid, gid, status_fd, &box);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go) < 0) fail(status_fd, "socketpair");
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     pid_t candidate = fork();
     if (candidate < 0) fail(status_fd, "fork");
     if (candidate == 0) {
+        close(go[0]);
+        go_fd = fcntl(go[1], F_DUPFD_CLOEXEC, 10);
+        close(go[1]);
+        if (go_fd < 0) fail(status_fd, "dup");
         copy_expected_pages();
-        confine(&current, status_fd);
+        confine(&current);
         return 1;
     }
     prctl(PR_SET_NAME, "warden", 0, 0, 0);
     /* The candidate's ends of its pipes must not stay open here, or the agent would never see them close. */
-    for (int i = 0; i < 3; i++) close(current.fds[i]);
-    if (current.head.flags & HAS_CHANNEL) close(current.fds[current.fd_count - 1]);
-    watch(&current, candidate, status_fd, proc, box);
+    for (int i = 0; i < 3; i++) close(current.streams[i]);
+    close(go[1]);
+    serve_request(candidate, go[0], proc, box);
     return -1; /* Not reached. */
+}
+
+/* Waits, in the candidate, for its program, and sets the limits; ends with the warden. */
+void touchstone_await(void) {
+    ssize_t size = receive(go_fd, request_bytes, sizeof request_bytes, current.fds, &current.fd_count);
+    if (size <= 0) _exit(0);
+    errno = EINVAL;
+    if (parse_request(&current, (size_t)size) < 0 || current.fd_count != !!(current.head.flags & HAS_CHANNEL))
+        fail(current.streams[3], "request");
+    set_limits(&current);
 }
 
 /* The candidate's arguments, then its environment, each text ended by NUL. */
@@ -916,6 +1042,7 @@ void touchstone_expect_writes(uintptr_t start, size_t size) {
 void touchstone_become_spawner(void) {
     signal(SIGCHLD, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
+    for (size_t i = 0; i < SPACES; i++) spawner_spaces[i] = space(i);
 }
 
 #ifdef TOUCHSTONE_PROGRAM
@@ -930,6 +1057,7 @@ int main(int argc, char **argv) {
     while ((role = touchstone_next(sock)) == 0) {
     }
     if (role < 0) return 0;
+    touchstone_await();
     execve(current.arguments[0], current.arguments, current.environment);
     dprintf(2, "cannot execute %s: %s\n", current.arguments[0], strerror(errno));
     _exit(127);

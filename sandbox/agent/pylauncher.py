@@ -1,8 +1,8 @@
 """launcher.c in Python, for a host that has no C compiler to build it with: the same walls, at a few times the cost.
 
-Speaks the same requests and reports as launcher.c, whose theory of operation holds here too, and offers the same calls.
-The two differ in cost: a warden is a fork of the interpreter, and looks less often. Not here: runs without namespaces
-(the image has the other launcher) and Landlock.
+Speaks the same orders, requests and reports as launcher.c, whose theory of operation holds here too, and offers the
+same calls. The two differ in cost: a warden is a fork of the interpreter, and looks less often. Not here: runs without
+namespaces (the image has the other launcher) and Landlock.
 """
 
 import ctypes
@@ -21,16 +21,20 @@ from dataclasses import dataclass, field
 
 from sandbox.protocol import STARVED_FACTOR
 
-_REQUEST = struct.Struct("=IIQQQQQQQIIIIIIIIII")
+_ORDER = struct.Struct("=IIQIIII")
+_ANSWER = struct.Struct("=ii")
+_REQUEST = struct.Struct("=IIQQQQQQQIIIIII")
 _STATUS = struct.Struct("=IIiiIIQQQQII32s")
-_MAGIC = 0x54534C31
+_ORDER_MAGIC = 0x54534F32
+_MAGIC = 0x54534C32
+_MESSAGE_BYTES_MAX = 192 * 1024
 _HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL = 1, 2, 4, 8
 _FAILED, _ENDED = 1, 2
 _NONE, _CPU, _WALL, _MEMORY, _ASKED, _COLLECT = range(6)
 
 # newuser, newpid, newns, newipc, newuts, and a pidfd for the parent.
 _CLONE_FLAGS = 0x10000000 | 0x20000000 | 0x00020000 | 0x08000000 | 0x04000000 | 0x00001000 | signal.SIGCHLD
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 32, 4096, 16384, 1 << 18
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 24, 38, 47
 _CAP_KILL, _CAP_SYS_PTRACE = 5, 19
 _CALLS = {"x86_64": (56, 126, 317, 436), "aarch64": (220, 91, 277, 436)}  # clone, capset, seccomp, close_range.
@@ -41,6 +45,14 @@ _FILES_UNSEEN = 128 << 20  # What pages of files are taken to be in a run that e
 
 class _Failure(Exception):
     """A step of setting up was refused."""
+
+
+@dataclass(slots=True)
+class _Order:
+    world_bytes: int
+    inodes: int
+    filter: bytes
+    fds: list[int] = field(default_factory=list)  # stdin, stdout, stderr, status
 
 
 @dataclass(slots=True)
@@ -56,7 +68,6 @@ class _Request:
     processes: int
     open_files: int
     inodes: int
-    filter: bytes
     arguments: list[bytes]
     environment: list[bytes]
     fds: list[int] = field(default_factory=list)
@@ -80,11 +91,14 @@ class PyLauncher:
         self._libc = ctypes.PyDLL(None, use_errno=True)
         self._clone, self._capset, self._seccomp, self._close_range = _CALLS[os.uname().machine]
         self._request: _Request | None = None
+        self._spaces: list[int] = []
+        self._go: socket.socket | None = None  # The candidate's: its request comes from its warden.
 
     def touchstone_become_spawner(self) -> None:
         """Wardens are reaped by the kernel, and nobody may trace us."""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         self._libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        self._spaces = _spaces()
 
     def texts(self) -> tuple[list[bytes], list[bytes]]:
         """The candidate's arguments and its environment."""
@@ -95,27 +109,26 @@ class PyLauncher:
         """Saves nothing here."""
 
     def touchstone_next(self, sock_fd: int) -> int:
-        """One request: 0 in the spawner, 1 in the candidate, -1 when the agent is gone."""
+        """One order: 0 in the spawner, 1 in the candidate, -1 when the agent is gone."""
         with socket.socket(fileno=os.dup(sock_fd)) as sock:
-            message, fds, _, _ = socket.recv_fds(sock, 192 * 1024, 8)
+            message, fds, _, _ = socket.recv_fds(sock, _MESSAGE_BYTES_MAX, 8)
             if not message:
                 return -1
-            request = _parse(message)
-            if request is None:
+            order = _parse_order(message, len(fds))
+            if order is None:
                 for fd in fds:
                     os.close(fd)
-                sock.send(struct.pack("=i", errno.EINVAL))
+                sock.send(_ANSWER.pack(errno.EINVAL, 0))
                 return 0
-            request.fds = [_move_up(fd) for fd in fds]
-            self._request = request
+            order.fds = [_move_up(fd) for fd in fds]
             uid, gid = os.geteuid(), os.getegid()
             pidfd = ctypes.c_int(-1)
             pid = self._libc.syscall(self._clone, ctypes.c_ulong(_CLONE_FLAGS), None, ctypes.byref(pidfd), None, 0)
             if pid != 0:
                 code = ctypes.get_errno() if pid < 0 else 0
-                for fd in request.fds:
+                for fd in order.fds:
                     os.close(fd)
-                answer = struct.pack("=i", code)
+                answer = _ANSWER.pack(code, pid)
                 if code == 0:
                     socket.send_fds(sock, [answer], [pidfd.value])
                     os.close(pidfd.value)
@@ -124,44 +137,82 @@ class PyLauncher:
                 return 0
         ctypes.pythonapi.PyOS_AfterFork_Child()
         os.close(sock_fd)
-        return self._be_warden(request, uid, gid)
+        return self._be_warden(order, uid, gid)
+
+    def touchstone_await(self) -> None:
+        """In the candidate: wait for the program, and set its limits. Ends with the warden."""
+        assert self._go is not None  # noqa: S101 - set by the fork.
+        message, fds, _, _ = socket.recv_fds(self._go, _MESSAGE_BYTES_MAX, 8)
+        request = _parse(message) if message else None
+        if request is None:
+            os._exit(0)
+        request.fds = [_move_up(fd) for fd in fds]
+        self._request = request
+        self._set_limits(request)
 
     # ---- The warden ----
 
-    def _be_warden(self, request: _Request, uid: int, gid: int) -> int:
+    def _be_warden(self, order: _Order, uid: int, gid: int) -> int:
         """Returns only in the candidate."""
-        status = socket.socket(fileno=request.fds[3])
+        status = socket.socket(fileno=order.fds[3])
+        report = b""
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
-            proc, box = self._build_world(request, uid, gid)
+            proc, box = self._build_world(order, uid, gid)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             candidate = os.fork()
             if candidate == 0:
-                self._confine(request)
+                ours.close()
+                self._go = socket.socket(fileno=_move_up(theirs.detach()))
+                self._confine(order)
                 return 1
-            for fd in request.fds[:3]:
+            for fd in order.fds[:3]:
                 os.close(fd)
-            if request.flags & _HAS_CHANNEL:
-                os.close(request.fds[-1])
-            report = self._watch(request, candidate, status, proc, box)
+            theirs.close()
+            deaths = self._notice_deaths()
+            message, fds = _await_request(status, deaths)
+            if message:  # Else the spare is dropped, or its candidate dead.
+                request = _parse(message)
+                if request is None or len(fds) != _fds_wanted(request.flags):
+                    raise _Failure("request")
+                request.fds = fds
+                self._fill_world(order, request, box)
+                channel = [request.fds.pop()] if request.flags & _HAS_CHANNEL else []
+                socket.send_fds(ours, [message], channel)
+                for fd in channel:
+                    os.close(fd)
+                ours.close()
+                report = self._watch(request, candidate, status, proc, box, deaths)
         except (OSError, _Failure, ValueError) as error:
             code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
             where = str(error).encode()[:31]
             report = _STATUS.pack(_MAGIC, _FAILED, code, 0, 0, 0, 0, 0, 0, 0, 0, 0, where)
-        with suppress(OSError):
-            while status.recv(16, socket.MSG_DONTWAIT):
-                pass
-        with suppress(OSError):
-            status.send(report)
+        if report:
+            with suppress(OSError):
+                while status.recv(16, socket.MSG_DONTWAIT):
+                    pass
+            with suppress(OSError):
+                status.send(report)
         os._exit(0)
+
+    def _notice_deaths(self) -> int:
+        mask = ctypes.create_string_buffer(128)
+        struct.pack_into("=Q", mask, 0, 1 << (signal.SIGCHLD - 1))
+        deaths: int = self._libc.signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC)
+        if deaths < 0:
+            raise OSError(ctypes.get_errno(), "signalfd")
+        return deaths
 
     def _mount(self, source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
         texts = [None if text is None else text.encode() for text in (source, target, kind, data)]
         if self._libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) != 0:
             raise OSError(ctypes.get_errno(), f"mount {target}")
 
-    def _build_world(self, request: _Request, uid: int, gid: int) -> tuple[int, int]:
+    def _build_world(self, order: _Order, uid: int, gid: int) -> tuple[int, int]:
+        if any(ours == theirs for ours, theirs in zip(_spaces(), self._spaces, strict=True)):
+            raise OSError(errno.ENOSYS, "no namespaces of its own")
         self._libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         for path, text in (
             ("/proc/self/setgroups", "deny"),
@@ -173,8 +224,7 @@ class PyLauncher:
             os.close(fd)
         self._libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         self._mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-        options = f"size={request.world_bytes},nr_inodes={request.inodes},mode=0755"
-        self._mount("tmpfs", "/jail", "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+        self._mount("tmpfs", "/jail", "tmpfs", _MS_NOSUID | _MS_NODEV, _size(order))
         for name, mode in (("box", 0o755), ("tmp", 0o1777), ("shm", 0o1777), ("none", 0o555)):
             os.mkdir(f"/jail/{name}")
             os.chmod(f"/jail/{name}", mode)
@@ -182,24 +232,45 @@ class PyLauncher:
             self._mount(f"/jail/{name}", place, None, _MS_BIND)
         self._mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
         self._libc.sethostname(b"sandbox", 7)
-        box = os.open("/box", os.O_RDONLY | os.O_DIRECTORY)
-        at = 4
+        os.chdir("/box")
+        return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), os.open("/box", os.O_RDONLY | os.O_DIRECTORY)
+
+    def _fill_world(self, order: _Order, request: _Request, box: int) -> None:
+        if _size(request) != _size(order):
+            self._mount("none", "/jail", None, _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, _size(request))
+        at = 0
         for flag in (_HAS_PROGRAM, _HAS_FILES):
             if request.flags & flag:
                 _copy_tree(request.fds[at], box, [1 << 40, 100_000])
                 at += 1
-        os.chdir("/box")
-        return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), box
 
     def _keep_capabilities(self, wanted: int) -> None:
         header = struct.pack("=Ii", 0x20080522, 0)
         low = wanted & 0xFFFFFFFF
         self._libc.syscall(self._capset, header, struct.pack("=6I", low, low, 0, wanted >> 32, wanted >> 32, 0))
 
-    def _confine(self, request: _Request) -> None:
+    def _confine(self, order: _Order) -> None:
+        """What is taken away before the program is known."""
         os.setsid()
-        with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        for capability in range(64):
+            self._libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        self._libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0)
+        self._keep_capabilities(0)
+        os.umask(0o022)
+        self._libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+        with open("/proc/self/oom_score_adj", "w") as file:  # Ours only while we are dumpable.
             file.write("1000")
+        if self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            os._exit(71)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        for number in range(3):
+            os.dup2(order.fds[number], number)
+        buffer = ctypes.create_string_buffer(order.filter, len(order.filter))
+        program = struct.pack("@HP", len(order.filter) // 8, ctypes.addressof(buffer))
+        if self._libc.syscall(self._seccomp, _SECCOMP_SET_MODE_FILTER, _SPEC_ALLOW, program) != 0:
+            os._exit(71)
+
+    def _set_limits(self, request: _Request) -> None:
         cpu_s = request.cpu_us // 1_000_000 + 2
         limits = [
             (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
@@ -217,34 +288,14 @@ class PyLauncher:
             limits.append((resource.RLIMIT_DATA, request.data_bytes, request.data_bytes))
         for which, soft, hard in limits:
             resource.setrlimit(which, (soft, hard))
-        for number in range(3):
-            os.dup2(request.fds[number], number)
         first = 3
         if request.flags & _HAS_CHANNEL:
             os.dup2(request.fds[-1], 3)
             first = 4
         if self._libc.syscall(self._close_range, first, ctypes.c_uint(0xFFFFFFFF), 0) != 0:
             os._exit(71)
-        for capability in range(64):
-            self._libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-        self._libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0)
-        self._keep_capabilities(0)
-        os.umask(0o022)
-        self._libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-        if self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-            os._exit(71)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        buffer = ctypes.create_string_buffer(request.filter, len(request.filter))
-        program = struct.pack("@HP", len(request.filter) // 8, ctypes.addressof(buffer))
-        if self._libc.syscall(self._seccomp, _SECCOMP_SET_MODE_FILTER, _SPEC_ALLOW, program) != 0:
-            os._exit(71)
 
-    def _watch(self, request: _Request, main: int, status: socket.socket, proc: int, box: int) -> bytes:
-        mask = ctypes.create_string_buffer(128)
-        struct.pack_into("=Q", mask, 0, 1 << (signal.SIGCHLD - 1))
-        deaths = self._libc.signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC)
-        if deaths < 0:
-            raise OSError(ctypes.get_errno(), "signalfd")
+    def _watch(self, request: _Request, main: int, status: socket.socket, proc: int, box: int, deaths: int) -> bytes:
         self._keep_capabilities(1 << _CAP_KILL | 1 << _CAP_SYS_PTRACE)
         poll = select.poll()
         poll.register(deaths, select.POLLIN)
@@ -305,8 +356,7 @@ class PyLauncher:
         code = 0
         if request.flags & _HAS_COLLECT and reason == _NONE and wait_status == 0:
             try:
-                channel = 1 if request.flags & _HAS_CHANNEL else 0
-                _copy_tree(box, request.fds[-1 - channel], [request.file_bytes, 2000])
+                _copy_tree(box, request.fds[-1], [request.file_bytes, 2000])
             except OSError as error:
                 reason, code = _COLLECT, error.errno or errno.EIO
         wall_us = int((ended - started) * 1e6)
@@ -315,20 +365,52 @@ class PyLauncher:
         )
 
 
+def _parse_order(message: bytes, fds: int) -> _Order | None:
+    if len(message) < _ORDER.size:
+        return None
+    magic, inodes, world_bytes, run_user, _, _, filters = _ORDER.unpack_from(message)
+    program = message[_ORDER.size :]
+    if magic != _ORDER_MAGIC or run_user != 0 or len(program) != 8 * filters or fds != 4:
+        return None
+    return _Order(world_bytes, inodes, program)
+
+
 def _parse(message: bytes) -> _Request | None:
     if len(message) < _REQUEST.size:
         return None
-    magic, flags, *numbers, run_user, _, _, arguments, environment, filters, _ = _REQUEST.unpack_from(message)
-    cpu, wall, memory, file, world, stack, data, processes, open_files, inodes = numbers
-    at = _REQUEST.size + 8 * filters
-    texts = message[at:].split(b"\0")[:-1]
-    if magic != _MAGIC or run_user != 0 or arguments == 0 or len(texts) != arguments + environment:
+    magic, flags, *numbers, arguments, environment, _ = _REQUEST.unpack_from(message)
+    texts = message[_REQUEST.size :].split(b"\0")[:-1]
+    if magic != _MAGIC or arguments == 0 or len(texts) != arguments + environment:
         return None
-    program = message[_REQUEST.size : at]
+    cpu, wall, memory, file, world, stack, data, processes, open_files, inodes = numbers
     return _Request(
-        flags, cpu, wall, memory, file, world, stack, data, processes, open_files, inodes, program,
+        flags, cpu, wall, memory, file, world, stack, data, processes, open_files, inodes,
         texts[:arguments], texts[arguments:],
     )  # fmt: skip
+
+
+def _fds_wanted(flags: int) -> int:
+    return sum(flags & flag != 0 for flag in (_HAS_PROGRAM, _HAS_FILES, _HAS_COLLECT, _HAS_CHANNEL))
+
+
+def _spaces() -> list[int]:
+    """Names of the namespaces that a run has of its own."""
+    return [os.stat(f"/proc/self/ns/{space}").st_ino for space in ("user", "pid", "mnt", "ipc", "uts")]
+
+
+def _size(world: _Order | _Request) -> str:
+    return f"size={world.world_bytes},nr_inodes={world.inodes},mode=0755"
+
+
+def _await_request(status: socket.socket, deaths: int) -> tuple[bytes, list[int]]:
+    """What the agent wants of this spare; nothing when it is dropped, or its candidate has died."""
+    poll = select.poll()
+    poll.register(deaths, select.POLLIN)
+    poll.register(status, select.POLLIN)
+    if any(fd == deaths for fd, _ in poll.poll()):
+        return b"", []
+    message, fds, _, _ = socket.recv_fds(status, _MESSAGE_BYTES_MAX, 8)
+    return message, fds
 
 
 def _move_up(fd: int) -> int:
@@ -462,6 +544,7 @@ def serve_programs(sock_fd: int) -> None:
         parent()
         if role < 0:
             return
+    launcher.touchstone_await()
     arguments, variables = launcher.texts()
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # As a program expects to find them.

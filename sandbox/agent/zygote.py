@@ -79,6 +79,9 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
         parent()
         if role < 0:
             return
+    _open_standard_streams()
+    gc.enable()
+    launcher.touchstone_await()
     arguments, environment = _texts(launcher)
     if environment != own_environment:  # As a rule the agent starts us with what a program gets.
         _set_environment(environment)
@@ -117,6 +120,7 @@ def _warm_up() -> None:
     source = os.memfd_create("program")
     os.write(source, _WARM_UP)
     for round_number in range(_WARM_UP_ROUNDS):
+        _open_standard_streams()
         program = _prepare(["main.py"], f"/proc/self/fd/{source}")
         sys.stdin = io.TextIOWrapper(io.BytesIO(b"2\n1 2\n3 4\n" + b"5 6\n" * (round_number % 2)))
         _run_main(f"/proc/self/fd/{source}", program.__dict__)
@@ -145,9 +149,10 @@ def _learn_writes() -> list[tuple[int, int]]:
     if pid == 0:
         try:
             path = f"/proc/self/fd/{source}"
+            _open_standard_streams()
+            gc.enable()
             program = _prepare(["main.py"], path)
             sys.stdin = io.TextIOWrapper(io.BytesIO(b"1 2\n"))
-            gc.enable()
             _shut_down(_run_main(path, program.__dict__), program)
             stretches = _own_pages()[:_STRETCHES_MAX]
             os.write(send, struct.pack(f"={2 * len(stretches)}Q", *(n for stretch in stretches for n in stretch)))
@@ -240,16 +245,14 @@ def _become_program(arguments: list[str]) -> NoReturn:
     """Turn this fork into `python3 arguments[0] arguments[1:]`; ends the process."""
     path = os.path.join(_PROGRAM_FOLDER, arguments[0])
     main = _prepare(arguments, path)
-    gc.enable()
     status = _run_main(path, main.__dict__)
     os._exit(_shut_down(status, main))
 
 
 def _prepare(arguments: list[str], path: str) -> ModuleType:
-    """The surroundings of a program that begins, and its empty main module."""
+    """The surroundings of a program that begins, and its empty main module. The streams are open already."""
     sys.argv = list(arguments)
     sys.path.insert(0, os.path.dirname(path))
-    _open_standard_streams()
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         numpy.seed()  # Else all programs would draw the same numbers.

@@ -29,6 +29,7 @@ class FailingJail:
         self._garble = garble
         self.name = inner.name
         self.isolation = inner.isolation
+        self.runtime = inner.runtime
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """As the real one."""

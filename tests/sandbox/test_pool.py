@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import SandboxFault
+from sandbox.errors import JailUnavailable, SandboxFault
 from sandbox.limits import MIB, Limits
 from sandbox.pool import open_runner
 from sandbox.run import Ended, Program, Run
@@ -121,3 +121,11 @@ def test_a_compilation_is_remembered_by_its_jail(tmp_path: Path) -> None:
         runner.close()
     assert times[1] < times[0] / 3
     assert times[1] < times[2] / 3
+
+
+def test_a_named_runtime_has_no_substitute(tmp_path: Path) -> None:
+    """Whoever asks for a kernel of its own gets that or a refusal, though bubblewrap would serve here."""
+    image = "touchstone-no-such-image:latest"
+    open_runner("auto", image=image, run_dir=tmp_path).close()
+    with pytest.raises(JailUnavailable):
+        open_runner("auto", image=image, run_dir=tmp_path, runtime="runsc")
