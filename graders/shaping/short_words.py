@@ -33,10 +33,10 @@ _OWN_TEXT = {
         an sind so wenn bei nach werden also oder durch einen daher noch hat man""",
     "nl": """de van het een en in is dat te op we zijn die voor met als wij niet dus aan of er om ook bij dan naar wordt
         kan door maar nog""",
-    "ru": """и в не на что это с по как из то а мы к для его от у за или если так но он был они все при до же о был её
+    "ru": """и в не на что это с по как из то а мы к для его от у за или если так но он был они все при до же о её
         было их будет тогда можно также который которые она этого нужно только уже где значит поэтому получаем чтобы""",
-    "uk": """і в у що на не та до з як за це для ми від його про є він але або ж по якщо він був було були вона які
-        який його тоді також може можна де отже тому після під час із""",
+    "uk": """і в у що на не та до з як за це для ми від його про є він але або ж по якщо був було були вона які який
+        тоді також може можна де отже тому після під час із""",
     "ar": """في من على أن إلى ما التي هذا هذه مع عن كان لا أو قد بعد كانت كل بين الذي هو هي لم إذا ثم ذلك نحن حيث عند
         كما أي إن إنه يمكن لأن وقد خلال غير لدينا عدد""",
 }
@@ -47,13 +47,13 @@ CODES: tuple[str, ...] = tuple(_OWN)
 # Words that a language uses besides, though they are among those that tell of another one.
 _ALSO = {
     "en": """also an as at car come da det die do door el et hat in la las los man me met no non pas per plus son te
-        till un van von""",
+        til till un van von""",
     "fr": "an da des je la ma met non or sa son sur te tu va",
     "es": "ai da dos estas ha has he ir le me no os sur te va van vi",
     "pt": "cada esta estas este ir la le lo me nem no per te vi",
     "it": "ai da do ha lo me ne non qui sa sei so sua su te ti va vi",
-    "de": "am an da das des er nie so um war was wo",
-    "nl": "al den der je kun na ons per som was werden",
+    "de": "am an da das des er ja nie so um war was wo",
+    "nl": "al den der ja je kun na ons per som was werden",
     "uk": "а все його при так то тут",
 }
 
@@ -66,7 +66,7 @@ _OTHERS_TEXT = """
     ya wa kwa katika ons amb els eta ez da et un ir yra dhe kaj estas agus yn mae va uchun
     shi zhe suoyi yinwei wo ta os isso aos wij delle
 
-    се са това като които със че ще няма един през след беше му си която  каза гэта што каб або және үшін
+    се са това като които със че ще няма един през след беше му си която каза гэта што каб або және үшін
     در از که این را است برای آن کی ہے نے
 """
 _OTHERS = frozenset(_OTHERS_TEXT.split())

@@ -70,6 +70,16 @@ def test_every_language_that_is_told_has_a_paragraph_here() -> None:
     assert set(PARAGRAPHS) == set(short_words.CODES) == set(short_words.LETTERS)
 
 
+@pytest.mark.parametrize("code", short_words.CODES)
+def test_no_word_counts_twice_and_none_tells_of_two_things(code: str) -> None:
+    """A word that stood twice in a row would be two of the five; and all are looked for as they are, in lower case."""
+    own = short_words._OWN[code]
+    assert len(own) == len(set(own))
+    assert [word.lower() for word in own] == list(own)
+    for word in own:
+        assert short_words._others(code).search(f" {word} ".encode()) is None
+
+
 @pytest.mark.parametrize("code", PARAGRAPHS)
 def test_a_plain_text_is_told_without_a_detector(code: str) -> None:
     """With its formulas, several times over, and with a Greek letter or a sign of mathematics in it."""
