@@ -7,14 +7,12 @@ journal: what is in there is not graded again. In process, items go to one worke
 functions as the service's workers; through a service, app.remote makes jobs of them, which refuse such components.
 """
 
-import atexit
 import contextlib
 import hashlib
-import multiprocessing
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,24 +22,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import jobs, log
 from app.batch import chunk_item, items_of_lines, report
 from app.chunk import Chunk, ChunkItem, ItemResult
 from app.errors import FAULT_CODES, GradeError, ServiceFault
 from app.groups import Relatives
 from app.journal import Journal
-from app.judges import Panel
-from app.judging import Jury
-from app.processes import die_with_parent
+from app.pool import GradingPool
 from app.profiles import Recipe, queue_of
 from app.remote import Remote, parts_of
 from app.schemas import Item
 from app.settings import Settings
 from app.tables import Numbered, Source, format_of, indices_of, result_file, source_of
-from app.worker import default_limits, open_sandbox
 from graders.components import COMPONENTS
-from graders.registry import Registry
-from sandbox.errors import SandboxFault
 
 JOB_ITEMS = 10_000
 """Items of a job, with a service: enough to keep it busy, few enough to hold two of them."""
@@ -267,36 +259,23 @@ def _good_part(
 
 
 class _Local:
-    """Processes that grade, one per core, with a bounded number of items on their way."""
+    """Grades in processes of this one, with a bounded number of items on their way."""
 
     def __init__(self, settings: Settings) -> None:
-        try:
-            Panel(settings.judges)  # Keys that are missing are said once, and not with each item.
-        except ValueError as error:
-            raise GradeError(str(error)) from None
-        self._settings = settings
-        self._cores = os.cpu_count() or 1
-        self._pool = self._open()
-
-    def _open(self) -> ProcessPoolExecutor:
-        # Not forked: this process has threads.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(
-            self._cores, context, initializer=open_process, initargs=(self._settings, os.getpid())
-        )
+        self._pool = GradingPool(settings)
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
 
     def grade(self, work: Iterable[list[_Work]]) -> Rows:
         """Grade; what was handed out is finished even when there is something wrong with what comes after."""
-        under_way: dict[Future[list[bytes]], list[_Work]] = {}
+        under_way: dict[Future[list[ItemResult]], list[_Work]] = {}
         suspects: deque[_Work] = deque()
         feed = iter(work)
         problem: GradeError | None = None
         more = True
         while more or under_way:
-            while more and len(under_way) < 4 * self._cores:
+            while more and len(under_way) < 4 * self._pool.size:
                 try:
                     group = next(feed, [])
                 except GradeError as error:
@@ -325,13 +304,11 @@ class _Local:
         if problem is not None:
             raise problem
 
-    def _submit(self, group: list[_Work]) -> "Future[list[bytes]]":
-        chunk = Chunk("0", tuple(one.sent for one in group))
-        return self._pool.submit(grade_texts, group[0].queue, chunk.to_text(), len(group))
+    def _submit(self, group: list[_Work]) -> "Future[list[ItemResult]]":
+        return self._pool.submit(group[0].queue, Chunk("0", tuple(one.sent for one in group)))
 
     def _one_by_one(self, suspects: deque[_Work]) -> Rows:
-        self._pool.shutdown(cancel_futures=True)
-        self._pool = self._open()
+        self._pool.renew()
         while suspects:
             one = suspects.popleft()
             for _ in range(_KILLS_MAX):
@@ -339,61 +316,10 @@ class _Local:
                     yield _rows([one], self._submit([one]).result())
                     break
                 except BrokenProcessPool:
-                    self._pool.shutdown(cancel_futures=True)
-                    self._pool = self._open()
+                    self._pool.renew()
             else:
                 yield [one.row(ItemResult.failed("poison", FAULT_CODES["poison"], retryable=False))]
 
 
-def _rows(group: list[_Work], texts: list[bytes]) -> list[dict[str, Any]]:
-    return [one.row(ItemResult.from_text(text)) for one, text in zip(group, texts, strict=True)]
-
-
-class _Process:
-    """What one worker process of the pool grades with; the sandbox is opened when the first program comes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._exits = contextlib.ExitStack()
-        self._plain = self._exits.enter_context(Registry(None, default_limits(settings)))
-        self._code: Registry | None = None
-        self._jury: Jury | None = None
-        atexit.register(self._exits.close)
-
-    def registry(self, queue: str) -> Registry:
-        """The registry for a queue's items."""
-        if queue != "code":
-            return self._plain
-        if self._code is None:
-            runner = open_sandbox(self._settings)
-            self._exits.callback(runner.close)
-            self._code = self._exits.enter_context(Registry(runner, default_limits(self._settings)))
-        return self._code
-
-    def jury(self) -> Jury:
-        """The judges, asked from here."""
-        if self._jury is None:
-            self._jury = self._exits.enter_context(Jury(self._settings.judges))
-        return self._jury
-
-
-_process: list[_Process] = []
-
-
-def open_process(settings: Settings, parent: int) -> None:
-    """Make a process of a pool ready to grade; it ends with its parent."""
-    log.configure("warning")
-    die_with_parent(parent)
-    _process[:] = [_Process(settings)]
-
-
-def grade_texts(queue: str, chunk_text: bytes, count: int) -> list[bytes]:
-    """A chunk's results, in a process that `open_process` made ready; text in and text out."""
-    if queue == "judge":
-        return [result.to_text() for result in _process[0].jury().judge(Chunk.from_text(chunk_text).items)]
-    try:
-        registry = _process[0].registry(queue)
-    except SandboxFault as fault:
-        return [ItemResult.failed("sandbox", f"no sandbox: {fault}").to_text()] * count
-    chunk = Chunk.from_text(chunk_text)
-    return [jobs.grade_item(registry, item).to_text() for item in chunk.items]
+def _rows(group: list[_Work], results: list[ItemResult]) -> list[dict[str, Any]]:
+    return [one.row(result) for one, result in zip(group, results, strict=True)]

@@ -16,13 +16,11 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import multiprocessing
 import os
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import IO, Any
@@ -38,9 +36,8 @@ from app.chunk import QUEUES, Chunk, ItemResult
 from app.errors import FAULT_CODES, BadJson, GradeError, ServiceFault
 from app.groups import group_key
 from app.json_edge import check_json
-from app.judges import Panel
 from app.lifetime import services_over
-from app.offline import grade_texts, open_process
+from app.pool import GradingPool
 from app.queue import OnResult, QueueState
 from app.schemas import Item, field_errors, parse_selection
 from app.select import select_batch
@@ -324,26 +321,13 @@ class PoolQueue:
     """A JobQueue over processes of this one, one per core; a chunk whose process dies ends as `error`."""
 
     def __init__(self, settings: Settings) -> None:
-        try:
-            Panel(settings.judges)  # Keys that are missing are said once, and not with each item.
-        except ValueError as error:
-            raise GradeError(str(error)) from None
-        self._settings = settings
-        self._cores = os.cpu_count() or 1
-        self._pool = self._open()
+        self._pool = GradingPool(settings)
         self._wanted: dict[str, OnResult] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def _open(self) -> ProcessPoolExecutor:
-        # Not forked: this process has threads.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(
-            self._cores, context, initializer=open_process, initargs=(self._settings, os.getpid())
-        )
-
     def close(self) -> None:
         """End the processes."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
 
     async def submit(self, queue: str, chunk: Chunk, on_result: OnResult) -> None:
         """See JobQueue."""
@@ -355,16 +339,12 @@ class PoolQueue:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, queue: str, chunk: Chunk) -> None:
-        pool = self._pool
+        renewals = self._pool.renewals
         try:
-            texts = await asyncio.get_running_loop().run_in_executor(
-                pool, grade_texts, queue, chunk.to_text(), len(chunk.items)
-            )
-            results = [ItemResult.from_text(text) for text in texts]
+            results = await asyncio.wrap_future(self._pool.submit(queue, chunk))
         except BrokenProcessPool:
-            if self._pool is pool:
-                pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._open()
+            if self._pool.renewals == renewals:  # Else another chunk's end has seen to it.
+                self._pool.renew()
             results = [ItemResult.failed("worker_lost", FAULT_CODES["worker_lost"])] * len(chunk.items)
         on_result = self._wanted.pop(chunk.id, None)
         for index, result in enumerate(results):
@@ -384,8 +364,8 @@ class PoolQueue:
 
     async def state(self) -> dict[str, QueueState]:
         """See JobQueue."""
-        return dict.fromkeys(QUEUES, QueueState(depth=0, oldest_s=0.0, workers=self._cores))
+        return dict.fromkeys(QUEUES, QueueState(depth=0, oldest_s=0.0, workers=self._pool.size))
 
     def workers(self, queue: str) -> int:
         """See JobQueue."""
-        return self._cores
+        return self._pool.size
