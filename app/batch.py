@@ -26,6 +26,16 @@ from graders.reward import Term, reward
 
 
 @dataclass(frozen=True, slots=True)
+class Rooms:
+    """What batches are graded with."""
+
+    settings: Settings
+    queue: JobQueue
+    dispatcher: Dispatcher
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
 class Graded:
     """What became of a batch.
 
@@ -43,11 +53,8 @@ class Graded:
 async def grade_batch(
     batch: Batch,
     request_id: str,
+    rooms: Rooms,
     *,
-    queue: JobQueue,
-    dispatcher: Dispatcher,
-    metrics: Metrics,
-    settings: Settings,
     elapsed_s: float = 0.0,
     also: tuple[RewardSpec, ...] = (),
     alone: bool = False,
@@ -60,7 +67,7 @@ async def grade_batch(
         alone: every item has only those.
     Raises: Unprocessable, QueueFull, StoreUnavailable.
     """
-    started = time.monotonic()
+    started, settings = time.monotonic(), rooms.settings
     recipes = (
         [Recipe(also)] * len(batch.items) if alone else with_components(recipes_of(batch, settings, whole=True), also)
     )
@@ -69,7 +76,7 @@ async def grade_batch(
         # What tells groups apart may be large tests; it is read beside the event loop, as are lengths of texts below.
         keys = await asyncio.to_thread(keys_of, batch.items, recipes, wanted=bool(batch.group))
     timeout_s = max((batch.deadline_s or settings.deadline_default_s) - elapsed_s, 0.0)
-    deadline_ms = await queue.clock_ms() + int(timeout_s * 1000)
+    deadline_ms = await rooms.queue.clock_ms() + int(timeout_s * 1000)
     items = [
         (
             queue_of(item, recipe, judges=bool(settings.judges)),
@@ -77,7 +84,7 @@ async def grade_batch(
         )
         for item, recipe in zip(batch.items, recipes, strict=True)
     ]
-    results = await dispatcher.grade(items, timeout_s)
+    results = await rooms.dispatcher.grade(items, timeout_s)
     if keys is not None:
         results = await asyncio.to_thread(score_relative, batch.items, recipes, results)
     reports = [
@@ -89,7 +96,7 @@ async def grade_batch(
         add_statistics(reports, rights, keys, STATISTICS if isinstance(batch.group, bool) else batch.group)
     kinds = [kind_of(item) for item in batch.items]
     for kind, (name, _), result in zip(kinds, items, results, strict=True):
-        metrics.observe(kind, name, result)
+        rooms.metrics.observe(kind, name, result)
     response = {
         "request_id": request_id,
         "grader_version": version.GRADER,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from app.batch import Rooms
 from app.cache import ANSWERS_PART, AnswerCache
 from app.dispatch import Dispatcher
 from app.ledger import Ledger
@@ -16,13 +17,9 @@ from app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class Services(Rooms):
     """What the routes work with."""
 
-    settings: Settings
-    queue: JobQueue
-    dispatcher: Dispatcher
-    metrics: Metrics
     ledger: Ledger | None
     patience: Patience
     answers: AnswerCache

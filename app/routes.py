@@ -91,10 +91,7 @@ async def grade(request: Request) -> Response:
     grading = grade_batch(
         batch,
         request.state.request_id,
-        queue=rooms.queue,
-        dispatcher=rooms.dispatcher,
-        metrics=rooms.metrics,
-        settings=rooms.settings,
+        rooms,
         elapsed_s=time.monotonic() - since,
     )
     graded = await while_connected(request, grading)
@@ -122,10 +119,7 @@ async def select(request: Request) -> Response:
     selecting = select_batch(
         selection,
         request.state.request_id,
-        queue=rooms.queue,
-        dispatcher=rooms.dispatcher,
-        metrics=rooms.metrics,
-        settings=rooms.settings,
+        rooms,
         elapsed_s=time.monotonic() - request.state.arrived,
     )
     response = await while_connected(request, selecting)

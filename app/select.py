@@ -17,14 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import version
-from app.batch import grade_batch
+from app.batch import Rooms, grade_batch
 from app.chunk import ChunkItem, ItemResult
-from app.dispatch import Dispatcher
 from app.errors import Unprocessable
 from app.groups import group_key
-from app.metrics import Metrics
 from app.profiles import recipes_of
-from app.queue import JobQueue
 from app.schemas import Batch, Item, RewardSpec, Selection, check_params
 from app.settings import Settings
 from graders.extract import visible
@@ -69,11 +66,8 @@ def groups_of(items: Sequence[Item]) -> list[Group]:
 async def select_batch(
     selection: Selection,
     request_id: str,
+    rooms: Rooms,
     *,
-    queue: JobQueue,
-    dispatcher: Dispatcher,
-    metrics: Metrics,
-    settings: Settings,
     elapsed_s: float = 0.0,
 ) -> dict[str, Any]:
     """Choose, and answer as POST /v1/select does.
@@ -82,7 +76,7 @@ async def select_batch(
     Returns: a JSON-ready response with one group per group, in order of their first items.
     Raises: Unprocessable, QueueFull, StoreUnavailable.
     """
-    started = time.monotonic()
+    started, settings = time.monotonic(), rooms.settings
     filters = filters_of(selection)
     check(selection, settings)
     # What tells groups apart may be large tests, and where reasoning ends is looked for in every completion: both are
@@ -93,10 +87,7 @@ async def select_batch(
         graded = await grade_batch(
             _batch(selection),
             request_id,
-            queue=queue,
-            dispatcher=dispatcher,
-            metrics=metrics,
-            settings=settings,
+            rooms,
             elapsed_s=elapsed_s,
             also=filters,
             alone=selection.method == "vote",
@@ -105,14 +96,14 @@ async def select_batch(
     dropped = [_unfit(row, filters) for row in rows]
     if selection.method == "vote":
         timeout_s = (selection.deadline_s or settings.deadline_default_s) - elapsed_s - (time.monotonic() - started)
-        deadline_ms = await queue.clock_ms() + int(max(timeout_s, 0.0) * 1000)
+        deadline_ms = await rooms.queue.clock_ms() + int(max(timeout_s, 0.0) * 1000)
         items = [
             ("math", ChunkItem("", task=ballot, deadline_ms=deadline_ms))
             for ballot in await asyncio.to_thread(ballots, selection, groups, dropped)
         ]
-        votes = await dispatcher.grade(items, max(timeout_s, 0.0))
+        votes = await rooms.dispatcher.grade(items, max(timeout_s, 0.0))
         for vote in votes:
-            metrics.observe("vote", "math", vote)
+            rooms.metrics.observe("vote", "math", vote)
         chosen = [_vote(group, dropped, vote, selection.keep) for group, vote in zip(groups, votes, strict=True)]
     else:
         choose = _reject if selection.method == "reject" else _best

@@ -306,10 +306,7 @@ async def _local(settings: Settings) -> AsyncIterator[Choose]:
             answer = await select_batch(
                 patient,
                 "select",
-                queue=queue,
-                dispatcher=rooms.dispatcher,
-                metrics=rooms.metrics,
-                settings=settings,
+                rooms,
             )
             groups: list[dict[str, Any]] = answer["groups"]
             return groups

@@ -65,19 +65,15 @@ async def health() -> dict[str, str]:
 @router.post("/test_program", summary="open-instruct: asserts", responses=PROBLEMS, openapi_extra=_BODY)
 async def test_program(request: Request) -> Response:
     """Run Python asserts on a program: `{results: [0 or 1], runtimes: [seconds or -1.0]}`, one a test."""
-    settings = services(request).settings
     try:
-        asked = await read_model(request, Program)
+        asked, tests = await _read(request)
     except Misfit as misfit:
         return refusal(misfit)
-    tests = await asyncio.to_thread(decode_tests, asked.tests, settings.task_bytes_max)
     if not tests:
         return answer({"results": [], "runtimes": []})
     if not all(isinstance(test, str) for test in tests):
         raise _refuse("tests", "a list of texts, each a Python assert")
-    if len(tests) > TESTS_MAX:
-        raise TooLarge(f"more than {TESTS_MAX} tests")
-    limits = _limits(asked, settings)
+    limits = _limits(asked, services(request).settings)
     if await asyncio.to_thread(_are_single_asserts, tests):
         task = _asserts("\n".join(tests), limits)
         return _respond(tests, [await judge(request, task, asked.program, _wait_s(asked), explain=False)])
@@ -88,16 +84,12 @@ async def test_program(request: Request) -> Response:
 @router.post("/test_program_stdio", summary="open-instruct: input and output", responses=PROBLEMS, openapi_extra=_BODY)
 async def test_program_stdio(request: Request) -> Response:
     """Run a Python program on inputs and compare what it prints: the same answer as /test_program."""
-    settings = services(request).settings
     try:
-        asked = await read_model(request, Program)
+        asked, tests = await _read(request)
     except Misfit as misfit:
         return refusal(misfit)
-    tests = await asyncio.to_thread(decode_tests, asked.tests, settings.task_bytes_max)
     if not tests:
         return answer({"results": [], "runtimes": []})
-    if len(tests) > TESTS_MAX:
-        raise TooLarge(f"more than {TESTS_MAX} tests")
     cases = []
     for index, test in enumerate(tests):
         if not isinstance(test, dict) or not all(isinstance(test.get(name), str) for name in ("input", "output")):
@@ -106,12 +98,20 @@ async def test_program_stdio(request: Request) -> Response:
     task = CodeTask(
         language="python",
         tests=StdioTests(cases=tuple(cases), checker=FloatRule()),
-        limits=_limits(asked, settings),
+        limits=_limits(asked, services(request).settings),
         score="fraction",
         stop_on_first_failure=False,
     )
     result = await judge(request, ProgramTask(task=task), asked.program, _wait_s(asked), explain=False)
     return _respond(tests, [result])
+
+
+async def _read(request: Request) -> tuple[Program, list[Any]]:
+    asked = await read_model(request, Program)
+    tests = await asyncio.to_thread(decode_tests, asked.tests, services(request).settings.task_bytes_max)
+    if len(tests) > TESTS_MAX:
+        raise TooLarge(f"more than {TESTS_MAX} tests")
+    return asked, tests
 
 
 def decode_tests(tests: Any, bytes_max: int) -> list[Any]:

@@ -162,10 +162,7 @@ async def _grade(
         answer = await grade_batch(
             batch,
             request.state.request_id,
-            queue=rooms.queue,
-            dispatcher=rooms.dispatcher,
-            metrics=rooms.metrics,
-            settings=rooms.settings,
+            rooms,
             elapsed_s=time.monotonic() - request.state.arrived,
         )
         graded = answer.response["results"]
