@@ -150,9 +150,11 @@ def show(name: str, who: str, runs: list[dict[str, float]]) -> None:
 
 def peer_runs(python: str, data: Path, runs: int) -> dict[str, list[dict[str, float]]] | None:
     """The figures of math-verify, measured by this script under another interpreter."""
-    run = subprocess.run(
-        [python, __file__, "--data", str(data), "--runs", str(runs), "--only-peer"], capture_output=True, text=True
-    )
+    command = [python, __file__, "--data", str(data), "--runs", str(runs), "--only-peer"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return None
     if run.returncode != 0:
         return None
     found: dict[str, list[dict[str, float]]] = json.loads(run.stdout.splitlines()[-1])

@@ -76,6 +76,7 @@ def visible(completion: str) -> tuple[int, int] | None:
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t\n]*")
 _BARE_BOX = re.compile(r"[+-]?[0-9][0-9.,/]*(?<![.,])|[A-Za-z0-9](?![A-Za-z0-9])")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_ESCAPED = re.compile(r"\\[{}\\]")
 _MENTION = re.compile(r"\b(?:in|inside|within|with|using|into|by|a|an|the|of|like)\b[\s`'\"$(]*$", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 # Between two boxes that make up one answer: punctuation, dollar signs, "and", "or", at most two words in between.
@@ -123,6 +124,12 @@ def _closing_brace(text: str, at: int, end: int) -> int | None:
     inner = text[at + 1 : first]
     if "{" not in inner and "\\" not in inner:
         return first
+    depth, close = inner.count("{"), first
+    while depth and close >= 0:
+        begun, close = close + 1, text.find("}", close + 1, end)
+        depth += text.count("{", begun, close) - 1
+    if close >= 0 and _ESCAPED.search(text, at, close + 1) is None:
+        return close
     depth = 0
     for match in _BRACE.finditer(text, at, end):
         brace = match.group()
@@ -212,7 +219,22 @@ def _last_group(text: str, marks: list[_Mark]) -> list[_Mark]:
     return group
 
 
+# A bare value: no marker, no word, no sentence, nothing that the rule below could cut off or look behind.
+_BARE_VALUE = re.compile(
+    r"(?!\s*>)(?:[ !$%&'()*+,\-/0-9;=>@\[\]^_{|}~]++|\.(?=[0-9])|<(?![/|])|\\(?!boxed|fbox|begin)[A-Za-z]*+"
+    r"|[A-Za-z]{1,3}+(?![A-Za-z]))++"
+)
+_BARE_CHARS_MAX = 120
+
+
 def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
+    if len(marks) == 1 and marks[0].method == "boxed" and marks[0].inner is not None:
+        only = marks[0]
+        value = marks[0].inner.strip()
+        if value and _FRAMED.search(value) is None:
+            before = text[max(0, only.start - _AROUND) : only.start]
+            after = text[only.end : min(end, only.end + _AROUND)]
+            return Span(value[:ANSWER_CHARS_MAX], only.start, only.end, "boxed", (), before, after)
     group = _last_group(text, marks)
     last = group[-1]
     if last.inner is None:
@@ -240,7 +262,9 @@ def _from_marks(text: str, marks: list[_Mark], end: int) -> Span:
 
 # --- Prose: phrases that announce an answer, sentences, the last line -------------------------------------------------
 
+# The first look is only at what a phrase may begin with, which is most of the work.
 _PHRASE = re.compile(
+    r"(?=[acfmors\s答о정उا])(?:"
     r"(?:final|correct|right|complete|my)?\s?\b(?:answers?|result|solution|choice|option)\b"
     r"(?:\s?\([^()\n]{0,40}\))?[*_]{0,3}\s{0,2}"
     r"(?::|=|\b(?:is|are|would be|must be|should be|will be|was|equals|to (?:the|this) [a-z ]{1,30}\b(?:is|are))\b)"
@@ -250,18 +274,18 @@ _PHRASE = re.compile(
     r" final)?\s?(?:é|:)"
     r"|antwort\s?(?:ist|lautet|:)|risposta(?: finale)?\s?(?:è|:)"
     r"|ответ\s?[:—–-]|答え(?:は)?\s?[：:]?|정답(?:은)?\s?[：:]?"
-    r"|उत्तर\s?(?:है)?\s?[:：]?|الجواب(?: هو)?\s?:?|الإجابة(?: هي)?\s?:?",
+    r"|उत्तर\s?(?:है)?\s?[:：]?|الجواب(?: هو)?\s?:?|الإجابة(?: هي)?\s?:?"
+    r")",
     re.IGNORECASE | re.MULTILINE,
 )
 # What every phrase in ASCII has; a plain search for it is much faster than the phrases themselves.
 _TRIGGERS = ("nswer", "NSWER", "esult", "olution", "hoice", "ption", "uesta", "sposta", "ntwort", "ponse")
-_TRIGGER = re.compile("|".join(_TRIGGERS))
-_FEW_CHARS = 300
+_COLON_AFTER_A = re.compile(r"[Aa]\s?:")  # Much faster to find, and seldom there.
 _A_COLON = re.compile(r"^\s{0,3}[Aa]\s?:", re.MULTILINE)
 _LINE_TAIL = re.compile(r"[^\n]*")
 _BLANK = re.compile(r"[\s*_#>`:]*(?:-{3,}[\s*_#>`:]*)?")
 # A full stop that ends a sentence: not inside a number, and followed by space or the end.
-_STOP = re.compile(r"(?<![0-9][.])[.!?](?=\s+[^\s0-9]|\s*$)|[。！？।]")
+_STOP = re.compile(r"[.!?。！？।](?:(?<=[。！？।])|(?<![0-9][.][.!?])(?=\s+[^\s0-9]|\s*$))")
 _MATH = re.compile(r"\$\$(?:\\.|[^$\\])+\$\$|(?<!\\)\$(?:\\.|[^$\\\n])+\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _VERB = re.compile(
@@ -332,7 +356,7 @@ def narrowed(sentence: str) -> str:
     if bold and any(char.isdigit() for char in bold[-1]):
         text = bold[-1]
     text = unframed(text)
-    maths = [match.span() for match in _MATH.finditer(text)]
+    maths = [match.span() for match in _MATH.finditer(text)] if "$" in text or "\\" in text else []
 
     def outside(at: int) -> bool:
         return not any(start < at < end for start, end in maths)
@@ -355,20 +379,31 @@ def narrowed(sentence: str) -> str:
     return text[tail:].strip()
 
 
+# What every phrase in any script has, in lower case. A few letters are another's equal without having its lower case.
+_TRIGGERS_ABROAD = (
+    "nswer", "esult", "olution", "hoice", "ption", "uesta", "sposta", "ntwort", "ponse", "答案", "ответ", "答え",
+    "정답", "उत्तर", "الجواب", "الإجابة",
+)  # fmt: skip
+_EQUAL_LETTERS = re.compile("[ſıİ\u1c80-\u1c88]")
+
+
+def _triggered_abroad(text: str, start: int, end: int) -> bool:
+    lowered = text[start:end].lower()
+    return any(trigger in lowered for trigger in _TRIGGERS_ABROAD) or _EQUAL_LETTERS.search(text) is not None
+
+
 def _triggered(text: str, start: int, end: int) -> bool:
-    if end - start <= _FEW_CHARS:
-        return _TRIGGER.search(text, start, end) is not None
-    # In a long text ten plain searches are faster than one for ten things.
+    # Ten plain searches are faster than one for ten things.
     return any(text.find(trigger, start, end) >= 0 for trigger in _TRIGGERS)
 
 
 def _phrase(text: str, start: int, end: int) -> tuple[int, int, int] | None:
     """The region after the last announcing phrase (the rest of its line, or the next line when that is blank), and
     where the phrase begins."""
-    if (
-        text.isascii()
-        and not _triggered(text, start, end)
-        and (text.find(":", start, end) < 0 or _A_COLON.search(text, start, end) is None)
+    if not (_triggered(text, start, end) if text.isascii() else _triggered_abroad(text, start, end)) and (
+        text.find(":", start, end) < 0
+        or _COLON_AFTER_A.search(text, start, end) is None
+        or _A_COLON.search(text, start, end) is None
     ):
         return None
     last: re.Match[str] | None = None
@@ -459,6 +494,10 @@ def extract(completion: str, where: Extract = "auto") -> Span:
 
     Returns: the span; its text is None where there is no answer, and its method says why.
     """
+    if where == "auto" and len(completion) <= _BARE_CHARS_MAX and _BARE_VALUE.fullmatch(completion) is not None:
+        value = completion.strip()
+        if value and value[-1] not in _FRAME_ENDS:
+            return Span(value, 0, len(completion), "line", narrow=value)
     bounds = visible(completion)
     if bounds is None:
         return Span(None, len(completion), len(completion), "unterminated_think")

@@ -14,12 +14,14 @@ import flint
 from flint import acb, arb, fmpq
 
 from graders.math.exact import NotRational, Undefined, value
-from graders.math.tree import Node, operations, series_allowed
+from graders.math.tree import TWO, Node, operations, series_allowed
 
 PRECISION_LOCK = threading.RLock()
 TERMS_MAX = 400
 _NESTED_TERMS_MAX = 60
 Ball = arb | acb
+Unknown = Callable[[str, tuple[Ball, ...]], Ball]
+"""What an unknown function is worth, by its name and arguments."""
 
 
 class NoBall(Exception):
@@ -43,7 +45,7 @@ class at_precision:
         PRECISION_LOCK.release()
 
 
-def ball(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None = None) -> Ball:
+def ball(node: Node, env: Mapping[str, Ball], unknown: Unknown | None = None) -> Ball:
     """Enclose the value at the current precision.
 
     Args:
@@ -54,70 +56,74 @@ def ball(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball
     Raises:
         NoBall: it has none. Undefined: a division by exactly zero.
     """
-    op = node.op
+    op, args, datum = node
     if op == "num":
-        return arb(node.value)
-    if op in ("dec", "rep"):
-        return arb(node.value[0])
+        return arb(datum)
     if op == "sym":
-        found = env.get(node.value)
+        found = env.get(datum)
         if found is None:
-            raise NoBall(node.value)
+            raise NoBall(datum)
         return found
-    if op == "add":
-        total = ball(node.args[0], env, unknown)
-        for arg in node.args[1:]:
-            total = total + ball(arg, env, unknown)
-        return total
     if op == "mul":
-        product = ball(node.args[0], env, unknown)
-        for arg in node.args[1:]:
+        product = ball(args[0], env, unknown)
+        for arg in args[1:]:
             product = product * ball(arg, env, unknown)
         return product
-    if op == "div":
-        top, bottom = ball(node.args[0], env, unknown), ball(node.args[1], env, unknown)
-        if bottom == 0:
-            raise Undefined
-        return top / bottom
-    if op == "pow":
-        return _power(node, env, unknown)
-    if op == "root":
-        return _root(node, env, unknown)
-    if op == "const":
-        return _constant(node.value)
-    if op == "fn":
-        return _function(node, env, unknown)
-    if op == "deg":
-        return ball(node.args[0], env, unknown) * arb.pi() / 180
-    if op == "pct":
-        return ball(node.args[0], env, unknown) / 100
-    if op == "fact":
-        argument = ball(node.args[0], env, unknown)
-        return (argument + 1).gamma()
-    if op == "binom":
-        return _binomial(ball(node.args[0], env, unknown), ball(node.args[1], env, unknown))
-    if op in ("sum", "prod"):
-        return _series(node, env, unknown)
-    if op == "app" and unknown is not None:
-        return unknown(node.value, tuple(ball(arg, env, unknown) for arg in node.args))
-    if op == "ratio" and len(node.args) == 2:
-        bottom = ball(node.args[1], env, unknown)
-        if bottom == 0:
-            raise Undefined
-        return ball(node.args[0], env, unknown) / bottom
-    if op == "base":
-        try:
-            return arb(value(node, {}))
-        except NotRational:
-            raise NoBall from None
-    if op == "int":
-        return _integral(node, env, unknown)
-    if op == "cases":
-        return _cases(node, env, unknown)
-    raise NoBall(op)
+    if op == "add":
+        total = ball(args[0], env, unknown)
+        for arg in args[1:]:
+            total = total + ball(arg, env, unknown)
+        return total
+    enclose = _ENCLOSE.get(op)
+    if enclose is None:
+        raise NoBall(op)
+    return enclose(node, env, unknown)
 
 
-def _constant(name: str) -> Ball:
+def _decimal(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    return arb(node.value[0])
+
+
+def _quotient(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    top, bottom = ball(node.args[0], env, unknown), ball(node.args[1], env, unknown)
+    if bottom == 0:
+        raise Undefined
+    return top / bottom
+
+
+def _degrees(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    return ball(node.args[0], env, unknown) * arb.pi() / 180
+
+
+def _percent(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    return ball(node.args[0], env, unknown) / 100
+
+
+def _factorial(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    return (ball(node.args[0], env, unknown) + 1).gamma()
+
+
+def _applied(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    if unknown is None:
+        raise NoBall("app")
+    return unknown(node.value, tuple(ball(arg, env, unknown) for arg in node.args))
+
+
+def _ratio(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    if len(node.args) != 2:
+        raise NoBall("ratio")
+    return _quotient(node, env, unknown)
+
+
+def _based(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    try:
+        return arb(value(node, {}))
+    except NotRational:
+        raise NoBall from None
+
+
+def _constant(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    name = node.value
     if name == "pi":
         return arb.pi()
     if name == "e":
@@ -138,9 +144,9 @@ def real_part_if_real(x: Ball) -> Ball:
     return x
 
 
-def _power(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
-    exponent_node = node.args[1]
-    base = ball(node.args[0], env, unknown)
+def _power(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
+    base_node, exponent_node = node.args
+    base = ball(base_node, env, unknown)
     if exponent_node.op == "num":
         exponent: fmpq = exponent_node.value
         if exponent.q == 1:
@@ -151,7 +157,7 @@ def _power(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ba
             # An odd root of a negative number is the real one, as under a root sign.
             raised = (-base) ** arb(exponent)
             return raised if exponent.p % 2 == 0 else -raised
-    if node.args[0].op == "const" and node.args[0].value == "e":
+    if base_node.op == "const" and base_node.value == "e":
         return ball(exponent_node, env, unknown).exp()
     exponent_ball = ball(exponent_node, env, unknown)
     return _raise(base, exponent_ball)
@@ -171,11 +177,11 @@ def _raise(base: Ball, exponent: Ball) -> Ball:
     return acb(base) ** acb(exponent)
 
 
-def _root(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _root(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     radicand = ball(node.args[0], env, unknown)
     index_node = node.args[1]
-    if index_node.op == "num" and index_node.value.q == 1 and 1 < index_node.value <= 1000:
-        n = int(index_node.value.p)
+    n = 2 if index_node is TWO else _small_index(index_node)
+    if n:
         if isinstance(radicand, arb):
             if radicand >= 0:
                 return radicand.sqrt() if n == 2 else radicand.root(n)
@@ -186,6 +192,13 @@ def _root(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Bal
             return radicand.sqrt() if n == 2 else radicand.root(n)
         return radicand.sqrt() if n == 2 else radicand ** acb(fmpq(1, n))
     return _raise(radicand, 1 / ball(index_node, env, unknown))
+
+
+def _small_index(node: Node) -> int:
+    """The index of a root, when it is an integer from 2 to 1,000; else 0."""
+    if node.op == "num" and node.value.q == 1 and 1 < node.value <= 1000:
+        return int(node.value.p)
+    return 0
 
 
 def _log(x: Ball) -> Ball:
@@ -202,7 +215,7 @@ def _inverse(name: str, x: Ball) -> Ball:
     return x.asin() if name == "arcsin" else x.acos()
 
 
-def _function(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _function(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     name = node.value
     if name == "det":
         return _determinant(node.args[0], env, unknown)
@@ -275,14 +288,14 @@ def _binomial(n: Ball, k: Ball) -> Ball:
     return ((n + 1).lgamma() - (k + 1).lgamma() - (n - k + 1).lgamma()).exp()
 
 
-def _determinant(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _determinant(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     if node.op != "matrix" or node.value[0] != node.value[1] or node.value[0] > 16:
         raise NoBall("determinant")
     cells = [acb(ball(arg, env, unknown)) for arg in node.args]
     return real_part_if_real(flint.acb_mat(node.value[0], node.value[1], cells).det())
 
 
-def _series(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _series(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     variable, low, high, body = node.args
     if high.op == "const":
         raise NoBall("infinite series")
@@ -305,7 +318,7 @@ def _series(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[B
     return total
 
 
-def _integral(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _integral(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     """A definite integral with finite bounds, enclosed rigorously with a bounded number of evaluations."""
     variable, low, high, body = node.args
     if any(name.startswith("∫") for name in env) or "int" in operations(body) or operations(body) & _NOT_ANALYTIC:
@@ -342,7 +355,7 @@ def _far_from_cut(x: acb) -> bool:
     return bool(x.real > 0)
 
 
-def _cases(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> Ball:
+def _cases(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> Ball:
     """The first branch whose condition surely holds; a condition that cannot be told makes the whole unknown."""
     for at in range(0, len(node.args), 2):
         if _holds(node.args[at + 1], env, unknown):
@@ -350,7 +363,7 @@ def _cases(node: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ba
     raise Undefined
 
 
-def _holds(condition: Node, env: Mapping[str, Ball], unknown: Callable[[str, tuple[Ball, ...]], Ball] | None) -> bool:
+def _holds(condition: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> bool:
     if condition.op == "special" and condition.value == "otherwise":
         return True
     if condition.op == "list":
@@ -370,3 +383,26 @@ def _holds(condition: Node, env: Mapping[str, Ball], unknown: Callable[[str, tup
         if not truth[0]:
             return False
     return True
+
+
+_ENCLOSE: dict[str, Callable[[Node, Mapping[str, Ball], Unknown | None], Ball]] = {
+    "dec": _decimal,
+    "rep": _decimal,
+    "div": _quotient,
+    "pow": _power,
+    "root": _root,
+    "const": _constant,
+    "fn": _function,
+    "deg": _degrees,
+    "pct": _percent,
+    "fact": _factorial,
+    "binom": lambda node, env, unknown: _binomial(ball(node.args[0], env, unknown), ball(node.args[1], env, unknown)),
+    "sum": _series,
+    "prod": _series,
+    "app": _applied,
+    "ratio": _ratio,
+    "base": _based,
+    "int": _integral,
+    "cases": _cases,
+}
+"""Every operation but the commonest four, which `ball` knows by itself."""

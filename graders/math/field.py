@@ -19,6 +19,7 @@ from functools import lru_cache
 from flint import fmpz, nmod
 
 from graders.math.exact import Undefined
+from graders.math.names import names
 from graders.math.tree import Node, series_allowed
 
 TERMS_MAX = 400
@@ -44,6 +45,10 @@ def _drawn_prime() -> int:
 _PRIME = _drawn_prime()
 
 
+OPERATIONS = names("num sym mul add pow div dec rep pct app sum prod fact binom")
+"""What a field can evaluate, exponents and bounds permitting; with anything else in it there is no need to try."""
+
+
 class NotRationalFunction(Exception):
     """The expression is outside of what a field can evaluate."""
 
@@ -57,6 +62,12 @@ def _drawn(what: str) -> int:
 def coordinate(name: str, point: int) -> nmod:
     """The value of a variable at a point."""
     return nmod(_drawn(f"{point}:{name}"), _PRIME)
+
+
+@lru_cache(maxsize=4096)
+def _of_unknown(name: str, point: int, args: tuple[int, ...]) -> nmod:
+    """The value of an unknown function: any, but the same for the same arguments. Sums ask for the same ones often."""
+    return nmod(_drawn(f"{point}:{name}:{args}"), _PRIME)
 
 
 @lru_cache(maxsize=4096)
@@ -79,40 +90,39 @@ def equal(left: Node, right: Node, point: int, bound: Mapping[str, int]) -> bool
 
 
 def _value(node: Node, point: int, bound: Mapping[str, int]) -> nmod:
-    op = node.op
+    op, args, datum = node
     if op == "num":
-        return nmod(node.value, _PRIME)
+        return nmod(datum, _PRIME)
     if op == "sym":
         if bound:
-            found = bound.get(node.value)
+            found = bound.get(datum)
             if found is not None:
                 return nmod(found, _PRIME)
-        return coordinate(node.value, point)
+        return coordinate(datum, point)
     if op == "mul":
-        product = _value(node.args[0], point, bound)
-        for arg in node.args[1:]:
+        product = _value(args[0], point, bound)
+        for arg in args[1:]:
             product = product * _value(arg, point, bound)
         return product
     if op == "add":
-        total = _value(node.args[0], point, bound)
-        for arg in node.args[1:]:
+        total = _value(args[0], point, bound)
+        for arg in args[1:]:
             total = total + _value(arg, point, bound)
         return total
     if op == "pow":
-        exponent = _integer(node.args[1], bound)
-        base = _value(node.args[0], point, bound)
+        exponent = _integer(args[1], bound)
+        base = _value(args[0], point, bound)
         if exponent == 0 and not base:
             raise Undefined
         return base**exponent
     if op == "div":
-        return _value(node.args[0], point, bound) / _value(node.args[1], point, bound)
+        return _value(args[0], point, bound) / _value(args[1], point, bound)
     if op in ("dec", "rep"):
         return nmod(node.value[0], _PRIME)
     if op == "pct":
         return _value(node.args[0], point, bound) / 100
     if op == "app":
-        args = tuple(int(_value(arg, point, bound)) for arg in node.args)
-        return nmod(_drawn(f"{point}:{node.value}:{args}"), _PRIME)
+        return _of_unknown(datum, point, tuple([int(_value(arg, point, bound)) for arg in args]))
     if op in ("sum", "prod"):
         return _series(node, point, bound)
     if op == "fact":

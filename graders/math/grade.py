@@ -60,6 +60,7 @@ class Reference(NamedTuple):
 
 
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|boxed)\s*\{|[{}$]|\\[,;: ]")
+_LABEL = re.compile(r"[A-J]")
 _LETTERS = re.compile(r"\W*([A-J])\W*(?:(?:\band\b|[,;&])\W*([A-J])\W*)*")
 _LETTER_AND_TEXT = re.compile(r"\s*(?:\(([A-J])\)|([A-J])[.:)]|([A-J])(?=\s+[A-Z][a-z]))\s*([^\n]{1,80}).*", re.DOTALL)
 _DAMAGED = (("\x0c", "\\f"), ("\x08", "\\b"), ("\x07", "\\a"), ("\x0b", "\\v"))
@@ -107,7 +108,7 @@ def read_reference(given: str) -> Reference:
     shown = shown.strip()
     if shown[:1] == "$" and shown[-1:] == "$" and shown.count("$") == 2:
         shown = shown[1:-1].strip()
-    elif shown[:1] in ("$", "\\"):
+    elif shown[:1] == "$" or shown[:2] in ("\\[", "\\("):
         dollars = _DOLLARS.match(shown)
         if dollars is not None and "$" not in dollars.group(2):
             shown = dollars.group(2).strip()
@@ -131,6 +132,8 @@ def read_reference(given: str) -> Reference:
 
 def _option_letters(shown: str) -> frozenset[str] | None:
     """The labels of options a reference names: "C", "(C)", "A and D", "(A) Cecile"; None when it is no such thing."""
+    if _LABEL.search(shown) is None:
+        return None
     bare = _WRAPPED.sub(" ", shown) if "\\" in shown or "{" in shown else shown
     if _LETTERS.fullmatch(bare):
         return frozenset(re.findall(r"[A-J]", bare))
@@ -155,13 +158,15 @@ def _tree_or_none(shown: str) -> Node | None:
     if label is not None:
         with suppress(Unreadable):
             return parse(shown[label.end() :])
-    if "\\text" in shown or not re.search(r"[A-Za-z]{4}", re.sub(r"\\[A-Za-z]+", "", shown)):
+    if "\\text" in shown or not re.search(r"[\\^=+]", shown):
+        return None
+    if not re.search(r"[A-Za-z]{4}", re.sub(r"\\[A-Za-z]+", "", shown)):
         return None
     try:
         read = parse(shown, letters_only=True)
     except Unreadable:
         return None
-    return read if len(tree.symbols(read)) > 1 and re.search(r"[\\^=+]", shown) else None
+    return read if len(tree.symbols(read)) > 1 else None
 
 
 def _percent_after(span: Span) -> bool:
@@ -207,7 +212,7 @@ class MathGrader:
             return self._letter(task, references, span, completion)
         tail = _tail(span)
         retracted = _retracted(span)
-        if len(said) > CACHED_CHARS_MAX or any(len(answer) > CACHED_CHARS_MAX for answer in answers):
+        if len(said) > CACHED_CHARS_MAX or max(map(len, answers)) > CACHED_CHARS_MAX:
             return self._best(task, references, span, tail, retracted, prompt)
         options = (task.answer, task.tolerance, task.ordered, task.require_form)
         key = (options, said, span.narrow, tail, retracted, len(prompt), hash(prompt))
@@ -263,6 +268,8 @@ class MathGrader:
         self, task: MathTask, references: list[Reference], span: Span, tail: str, retracted: bool, prompt: str
     ) -> Verdict:
         """Against each reference in turn; the first that is met wins, otherwise the most telling verdict."""
+        if len(references) == 1:
+            return self._judge(task, references[0], span, tail, retracted, prompt)
         verdicts: list[Verdict] = []
         for reference in references:
             verdict = self._judge(task, reference, span, tail, retracted, prompt)
@@ -370,7 +377,7 @@ def _prose(line: str, reference: Reference) -> bool:
     """Whether a completion of one line is a sentence about the answer rather than the answer."""
     if reference.tree is None:
         return False
-    return text.denies(line) or _STATES.search(line) is not None or _tree_or_none(line) is None
+    return _STATES.search(line) is not None or text.denies(line) or _tree_or_none(line) is None
 
 
 # What every denial and hedge has: a word outside of commands, a text command, a question mark, another script.
@@ -542,7 +549,7 @@ _AFTER_UNIT = re.compile(r"\s*\$?\s*(\\?%|percent\b|pct\b)")
 
 def _tail(span: Span) -> str:
     """A percent sign right after the box belongs to the answer."""
-    if not span.after or span.parts:
+    if span.parts or not ("%" in span.after or "p" in span.after):
         return ""
     match = _AFTER_UNIT.match(span.after)
     return "\\%" if match is not None else ""
@@ -560,7 +567,9 @@ def _retracted(span: Span) -> bool:
     """Whether the text goes on to take the answer back: "\\boxed{42} is wrong"."""
     if span.method == "phrase" and span.before and text.DENIALS.search(_CLAUSE_ENDS.split(span.before)[-1]):
         return True  # "I will not say that the answer is 42."
-    return bool(span.after) and _RETRACTION.match(span.after) is not None
+    after = span.after
+    # Every retraction has an "is", a "was" or an "'s"; after most boxes there is only a full stop.
+    return bool(after) and ("s" in after or "S" in after or "ſ" in after) and _RETRACTION.match(after) is not None
 
 
 _CLAUSE_ENDS = re.compile(r"[.,;:!?\n]|\b(?:so|therefore|thus|hence|but|because|then|and)\b", re.IGNORECASE)

@@ -53,7 +53,7 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
         if abroad is not None:
             return Node("special", (), abroad)
     text = folded(text)
-    if "C" in text or "A" in text:
+    if "C_" in text or "A_" in text:
         text = chosen(text)
     if "\\begin" in text:
         text = unstacked(text)

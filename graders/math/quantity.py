@@ -26,6 +26,10 @@ _CHARS_MAX = 80
 _RAISED = {"²": "^2", "³": "^3"}
 
 
+def _thinly_spaced(text: str) -> bool:
+    return "\\" in text and ("\\," in text or "\\;" in text or "\\:" in text or "\\ " in text)
+
+
 def spelled(node: Node | None) -> bool:
     """Whether the tree is a number with a unit of the table, as the parser read it."""
     return node is not None and node.op == "qty" and isinstance(node.value, units.Unit)
@@ -46,6 +50,8 @@ def quantity(shown: str, node: Node | None, tight: bool = False) -> Node | None:
     bare = shown.strip().strip("$").strip()
     if len(bare) > _CHARS_MAX:
         return None
+    if not (tight or len(bare.split(None, 1)) > 1 or "~" in bare or _thinly_spaced(bare)):
+        return None  # No unit without a space before it.
     match = _PLAIN.fullmatch(bare) or (_TIGHT.fullmatch(bare) if tight else None)
     if match is None:
         return None

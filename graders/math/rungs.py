@@ -18,6 +18,7 @@ they are. Not covered: limits, infinite sums (residue.py, in a child process).
 
 import hashlib
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 from flint import acb, arb, fmpq
@@ -25,7 +26,7 @@ from flint import acb, arb, fmpq
 from graders.math import field
 from graders.math.balls import Ball, NoBall, at_precision, ball
 from graders.math.exact import Undefined, rational
-from graders.math.tree import BINDERS, MINUS_ONE, Node, holds, operations, symbols
+from graders.math.tree import BINDERS, MINUS_ONE, Node, operations, surveyed, symbols
 
 Decision = tuple[bool | None, str]
 
@@ -50,16 +51,16 @@ def equal(gold: Node, answer: Node) -> Decision:
             return left == right, "rational"
     except Undefined:
         return _undefined(gold, answer)
-    names = symbols(gold) | symbols(answer)
-    if holds(gold, "ellipsis") or holds(answer, "ellipsis"):
+    names, found = surveyed(gold, answer)
+    if "ellipsis" in found:
         # Part of it is left to the reader: a_0 + a_1 + … + a_k.
         return (True, "canonical") if same_canonical(gold, answer) else (None, "dots")
     if not names:
         return _constants(gold, answer)
-    decided = _field(gold, answer, names)
+    decided = _field(gold, answer, found)
     if decided is not None:
         return decided, "field"
-    decided = _sampled(gold, answer, sorted(names))
+    decided = _sampled(gold, answer, sorted(names), found)
     if decided is not None:
         return decided, "sampled"
     if same_canonical(gold, answer):
@@ -109,44 +110,62 @@ def _towering(node: Node, height: int = 0) -> bool:
 
 
 def _constants(gold: Node, answer: Node) -> Decision:
+    """Balls prove that numbers differ; that they agree is proved by their form, or by a bound on how near they can be
+    without being equal, or else accepted at a high precision."""
     if infinite(gold) or infinite(answer):
         return infinite(gold) == infinite(answer), "structure"
     try:
-        for bits in (_LOW, _HIGH):
-            with at_precision(bits):
-                left, right = ball(gold, {}), ball(answer, {})
-                if not left.is_finite() or not right.is_finite():
-                    if _one_finite(left, right):
-                        break
-                    if bits == _HIGH:
-                        break
-                    continue
-                if not _overlap(left, right):
-                    return False, "constant"
+        left, right = _balls(gold, answer, _LOW)
+        known = left.is_finite() and right.is_finite()
+        if known and not _overlap(left, right):
+            return False, "constant"
+        if same_canonical(gold, answer):
+            return True, "canonical"
+        if not known and _one_finite(left, right):
+            return None, "none"
+        separated = _separated(gold, answer) if known else None
+        if separated is not None:
+            return separated
+        left, right = _balls(gold, answer, _HIGH)
     except Undefined:
         return None, "none"
     except NoBall:
         return (True, "canonical") if same_canonical(gold, answer) else (None, "none")
-    if same_canonical(gold, answer):
-        return True, "canonical"
     if not left.is_finite() or not right.is_finite():
         return None, "none"
-    difference = Node("add", (gold, Node("mul", (MINUS_ONE, answer))))
-    bits_needed = separation_bits(difference)
-    if bits_needed is not None and bits_needed <= 20_000:
-        try:
-            with at_precision(int(bits_needed) + 64):
-                gap = ball(difference, {})
-                # Zero, or farther from zero than the bound: the radius is now below the bound.
-                return bool(gap.contains(0)) if isinstance(gap, arb) else bool(acb(gap).contains(acb(0))), "algebraic"
-        except (Undefined, NoBall):
-            return None, "none"
+    if not _overlap(left, right):
+        return False, "constant"
+    if not known:
+        separated = _separated(gold, answer)
+        if separated is not None:
+            return separated
     if _extreme(gold) or _extreme(answer):
         return None, "none"
     with at_precision(_HIGH):
         if not _sharp(left, right):
             return None, "none"
     return True, "numeric"
+
+
+def _balls(gold: Node, answer: Node, bits: int) -> tuple[Ball, Ball]:
+    with at_precision(bits):
+        return ball(gold, {}), ball(answer, {})
+
+
+def _separated(gold: Node, answer: Node) -> Decision | None:
+    """Algebraic numbers that are nearer to each other than different ones of their degree and size can be are equal."""
+    difference = Node("add", (gold, Node("mul", (MINUS_ONE, answer))))
+    bits_needed = separation_bits(difference)
+    if bits_needed is None or bits_needed > 20_000:
+        return None
+    try:
+        with at_precision(int(bits_needed) + 64):
+            gap = ball(difference, {})
+            # Zero, or farther from zero than the bound: the radius is now below the bound.
+            equal = bool(gap.contains(0)) if isinstance(gap, arb) else bool(acb(gap).contains(acb(0)))
+    except (Undefined, NoBall):
+        return None, "none"
+    return equal, "algebraic" if equal else "constant"
 
 
 def infinite(node: Node) -> int:
@@ -274,7 +293,9 @@ def _bfmss(node: Node, radicals: dict[Node, int]) -> tuple[float, float]:
 # --- functions --------------------------------------------------------------------------------------------------------
 
 
-def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
+def _field(gold: Node, answer: Node, found: set[str]) -> bool | None:
+    if not field.OPERATIONS.issuperset(found):
+        return None
     try:
         for point in range(_TRIES):
             try:
@@ -284,7 +305,7 @@ def _field(gold: Node, answer: Node, names: frozenset[str]) -> bool | None:
         return None
     except field.NotRationalFunction:
         pass
-    integers = sorted(_in_integer_places(gold, False) | _in_integer_places(answer, False))
+    integers = sorted(_in_integer_places(gold) | _in_integer_places(answer))
     if not integers or len(integers) > 6:
         return None
     decided = _at_integers(gold, answer, integers, large=True)
@@ -325,20 +346,21 @@ def _at_integers(gold: Node, answer: Node, integers: list[str], large: bool) -> 
     return True if agreed >= _FEW_AGREE else None
 
 
-def _in_integer_places(node: Node, inside: bool) -> frozenset[str]:
+def _in_integer_places(node: Node, inside: bool = False) -> set[str]:
     """Variables in exponents, in the bounds of sums, and under factorials."""
-    if node.op == "sym":
-        return frozenset((node.value,)) if inside else frozenset()
-    found: frozenset[str] = frozenset()
-    for at, arg in enumerate(node.args):
-        place = inside or node.op in ("fact", "binom") or (node.op == "pow" and at == 1)
-        if node.op in ("sum", "prod"):
-            if at == 0:
-                continue
-            inner = _in_integer_places(arg, inside or at < 3)
-            found |= inner - {node.args[0].value}
-            continue
-        found |= _in_integer_places(arg, place)
+    found: set[str] = set()
+    op, args, datum = node
+    if not args:
+        if inside and op == "sym":
+            found.add(datum)
+    elif op in ("sum", "prod"):
+        for at, arg in enumerate(args[1:], 1):
+            found |= _in_integer_places(arg, inside or at < 3) - {args[0].value}
+    else:
+        everywhere = inside or op in ("fact", "binom")
+        for at, arg in enumerate(args):
+            if arg.args or everywhere or op == "pow":
+                found |= _in_integer_places(arg, everywhere or (op == "pow" and at == 1))
     return found
 
 
@@ -371,10 +393,9 @@ def _unknown(name: str, args: tuple[Ball, ...]) -> Ball:
     return arb(fmpq(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) + 2**40, 2**47))
 
 
-def _sampled(gold: Node, answer: Node, names: list[str]) -> bool | None:
+def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> bool | None:
     if len(names) > 24:
         return None
-    found = operations(gold) | operations(answer)
     discrete = bool(found & _DISCRETE) or _alternating(gold) or _alternating(answer)
     cornered = bool(found & _CORNERED) or {"root", "pow"} <= found  # The root of a square has a corner too.
     imaginary = _has_i(gold) or _has_i(answer)
@@ -461,15 +482,27 @@ def same_canonical(left: Node, right: Node) -> bool:
     return operations(left) == operations(right) and canonical(left) == canonical(right)
 
 
-def canonical(node: Node) -> Node:
-    """The tree with sums and products flattened and sorted."""
-    if not node.args:
-        return node
-    args = [canonical(arg) for arg in node.args]
+def canonical(node: Node) -> str:
+    """The tree written down with sums and products flattened and sorted: equal texts for trees equal up to order."""
+    op, args, datum = node
+    if datum is not None:
+        shown = sorted(datum) if isinstance(datum, frozenset) else datum
+        op = f"{op}[{shown!r}]"
+    if not args:
+        return op
     if node.op in ("add", "mul"):
-        flat: list[Node] = []
+        parts = []
         for arg in args:
-            flat.extend(arg.args if arg.op == node.op else (arg,))
-        flat.sort(key=repr)
-        return Node(node.op, tuple(flat), node.value)
-    return Node(node.op, tuple(args), node.value)
+            parts += [canonical(inner) for inner in _flat(arg, node.op)]
+        parts.sort()
+        return f"{op}({','.join(parts)})"
+    return f"{op}({','.join([canonical(arg) for arg in args])})"
+
+
+def _flat(node: Node, op: str) -> Iterator[Node]:
+    """The arguments of nested sums, or products, as if they were one."""
+    if node.op != op:
+        yield node
+        return
+    for arg in node.args:
+        yield from _flat(arg, op)

@@ -18,8 +18,8 @@ _SPACE = re.compile(r"\\[,;:!> ]|\\q?quad\b|~")
 _WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*|[-+*/=<>^|]")
 _ARTICLES = frozenset(("a", "an", "the"))
 _TIGHT = re.compile(
-    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[\s$~]|\\displaystyle"
-    r"|\\[()\[\]](?!.*\\\\)"
+    r"[\s$~\\](?:(?<!\\)|left(?![A-Za-z])|right(?![A-Za-z])|[,;:!> ]|q?quad(?![A-Za-z])|displaystyle"
+    r"|[()\[\]](?!.*\\\\))"
 )
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|[~$])+(?=[0-9])")
 _DIGITS = frozenset("0123456789")
@@ -49,7 +49,7 @@ OPEN = re.compile(
 _DENYING = names(
     "not never neither nor wrong incorrect incorrectly false mistaken mistake invalid except unlikely cannot untrue"
     " anything other rather instead refuse refuses refusing decline unable give skip disregard ignore reject rejected"
-    " ruled no isnt wasnt arent dont doesnt cant pas nicht kein t"
+    " ruled no isnt wasnt arent dont doesnt cant pas nicht kein t neg lnot cancel xcancel bcancel sout st"
 )
 _OPENING = names(
     "either maybe perhaps possibly probably might could may not unsure think guess one between alternatively any"
@@ -57,24 +57,32 @@ _OPENING = names(
 )
 _ASKING = names("is are was were does do did could can would should might may will")
 _WORD_RUN = re.compile(r"[a-z]+")
+# What a denial, or doubt, has beyond ASCII, and letters that are another's equal without having its lower case.
+_DENYING_ABROAD = re.compile("[’不错并而нНſıİ]")
+_OPENING_ABROAD = re.compile("[或可也êÊáÁſıİ]")
 
 
 def denies(text: str) -> bool:
     """Whether the words deny something."""
-    if text.isascii() and "\\" not in text and _DENYING.isdisjoint(_WORD_RUN.findall(text.lower())):
-        return False
-    return DENIALS.search(text) is not None
+    return _may_deny(text, _WORD_RUN.findall(text.lower())) and DENIALS.search(text) is not None
+
+
+def _may_deny(text: str, runs: list[str]) -> bool:
+    return not _DENYING.isdisjoint(runs) or (not text.isascii() and _DENYING_ABROAD.search(text) is not None)
+
+
+def _may_doubt(text: str, runs: list[str]) -> bool:
+    if "?" in text or not _OPENING.isdisjoint(runs) or (runs and runs[0] in _ASKING):
+        return True
+    return not text.isascii() and ("vielleicht" in runs or _OPENING_ABROAD.search(text) is not None)
 
 
 def hedges(text: str) -> bool:
     """Whether the words deny something or leave it open."""
-    if text.isascii() and "?" not in text:
-        runs = _WORD_RUN.findall(text.lower())
-        if _OPENING.isdisjoint(runs) and not (runs and runs[0] in _ASKING):
-            if _DENYING.isdisjoint(runs) and "\\" not in text:
-                return False
-            return DENIALS.search(text) is not None
-    return DENIALS.search(text) is not None or OPEN.search(text) is not None
+    runs = _WORD_RUN.findall(text.lower())
+    if _may_doubt(text, runs) and OPEN.search(text) is not None:
+        return True
+    return _may_deny(text, runs) and DENIALS.search(text) is not None
 
 
 def tight(text: str) -> str:

@@ -6,13 +6,15 @@ which runs of letters are functions, words or products of variables. It does not
 
 import re
 import unicodedata
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
 
 from graders.math.names import names
 
 
-class Token(NamedTuple):
-    """One token.
+@dataclass(slots=True)
+class Token:
+    """One token. Tokens are shared between texts, so nobody changes one; slots are read faster than a tuple's fields.
 
     Args:
         kind: "num" (text as written), "cmd" (a LaTeX command or a known name, without backslash), "letter", "word",
@@ -26,6 +28,10 @@ class Token(NamedTuple):
     text: str
     spaced: bool = False
     literal: bool = False
+
+    def after_space(self) -> "Token":
+        """The same with white space before it."""
+        return Token(self.kind, self.text, True, self.literal)
 
 
 class Unreadable(Exception):
@@ -99,15 +105,15 @@ _NUM = (
 # commands, words, space, operators. Their order is only a matter of speed.
 _TOKEN = re.compile(
     r"[(){}\[\],^_/;:%']"
-    rf"|{_NUM}"
+    rf"|(?=[0-9.])(?:{_NUM})"
     r"|\\[A-Za-z]+\*?"
     r"|[A-Za-z]+|[^\W\d_]+"
     r"|[\s~$\x00\"]+"
     r"|\\.|<=|>=|=<|!=|<>|==|\*\*|->|=>|\.\.\.|\+-|-\+|\+/-|&&|\|\||.",
     re.DOTALL,
 )
-# The same with the space before a piece, so that a look at it tells whether it is spaced.
-_SPACED_TOKEN = re.compile(rf" ?(?:{_TOKEN.pattern})", re.DOTALL)
+# The same with the space or fence before a piece, so that a look at it tells whether it is spaced.
+_SPACED_TOKEN = re.compile(rf" ?(?:\\(?:left|right)(?![A-Za-z]) ?)?(?:{_TOKEN.pattern})", re.DOTALL)
 _TEXT_COMMANDS = names(
     "\\text \\textbf \\textit \\textrm \\mbox \\hbox \\mathrm \\mathbf \\mathit \\mathsf \\mathtt \\operatorname"
     " \\operatorname* \\textsf \\texttt \\textnormal \\bold \\emph \\textup \\mathop \\boldsymbol \\pmb \\bm"
@@ -168,10 +174,21 @@ def _folded(char: str) -> str:
     return char
 
 
+@lru_cache(maxsize=4096)
+def _stands_for(char: str) -> str:
+    return _folded(char)
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_IN_ROWS = re.compile(f"[{''.join((*_SUPERSCRIPT, *_SUBSCRIPT, *_FRACTIONS, *_CIRCLED))}]")
+
+
 def folded(text: str) -> str:
     """Unicode lookalikes as the LaTeX or ASCII they stand for; ASCII text comes back as it is."""
     if text.isascii():
         return text
+    if _IN_ROWS.search(text) is None:
+        return _BEYOND_ASCII.sub(lambda match: _stands_for(match.group()), text)
     out: list[str] = []
     run = ""  # "^" or "_" while inside a run of raised or lowered characters
     circled = False
@@ -213,14 +230,15 @@ def tokenize(text: str, letters_only: bool = False) -> list[Token]:
         # Most answers are nothing but pieces whose tokens are ready; brackets may be among them, as they only matter to
         # what is not.
         try:
-            ready = [*map(_READY_PIECES.__getitem__, _SPACED_TOKEN.findall(bare)), _END]
+            pieces = _READY_PIECES if letters_only else _READY_WORDS
+            ready = [*map(pieces.__getitem__, _SPACED_TOKEN.findall(bare)), _END]
         except KeyError:
             pass
         else:
             if len(ready) > TOKENS_MAX + 1:
                 raise Unreadable("too many tokens")
             if text[0] in "$ ":
-                ready[0] = ready[0]._replace(spaced=True)
+                ready[0] = ready[0].after_space()
             return ready
     out: list[Token] = []
     _tokenize(text, 0, len(text), out, letters_only, False)
@@ -293,23 +311,49 @@ class _Pieces(dict[str, Token]):
             return Token("num", body, body != piece)
         if body[:1] == "\\" and body[1:].isascii() and body[1:].isalpha() and body not in _NO_TOKENS:
             return Token("cmd", body[1:], body != piece)
+        fence = _FENCE.match(body)
+        if fence is not None and body[fence.end() :][:1] not in ("", "."):  # "\\left." stands for no bracket at all.
+            return self[" " + body[fence.end() :]]
         raise KeyError(piece)
 
 
-_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+class _Words(_Pieces):
+    """The same where runs of letters may be words."""
+
+    def __missing__(self, piece: str) -> Token:
+        body = piece.removeprefix(" ")
+        if body.isascii() and body.isalpha() and body not in _ORDINALS and body != "et":
+            out: list[Token] = []
+            _letters(body, body != piece, out, False, "")
+            if len(out) == 1:
+                return out[0]
+        return super().__missing__(piece)
+
+
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_OPERATORS = r"( ) [ ] ! \{ \} \% \$ \\ & . <= >= != == ** -> => +- -+ +/- && || ..."
+_FENCE = re.compile(r"\\(?:left|right) ?(?![A-Za-z])")
 _NO_TOKENS = _FENCES | _SPACING_COMMANDS | _LAYOUT | _TEXT_COMMANDS | {"\\quad", "\\qquad"}
 
 
 def _ready_pieces() -> _Pieces:
     """The pieces that are written most are there from the start, without and with a space before them."""
     pieces = {body: tokens[0] for body, tokens in _READY_LETTERS.items()}
-    pieces |= {body: Token("op", body) for body in ("(", ")", "[", "]", "!", "\\{", "\\}", "\\%", "<=", ">=")}
+    pieces |= {body: Token("op", body) for body in _OPERATORS.split()}
     pieces |= {f"\\{name}": Token("cmd", name) for name in (*GREEK, "sin", "cos", "tan", "log", "ln", "ldots", "circ")}
     pieces |= {str(n): Token("num", str(n)) for n in range(100)}
-    return _Pieces(pieces | {f" {body}": token._replace(spaced=True) for body, token in pieces.items()})
+    spaced = {body: token.after_space() for body, token in pieces.items()}
+    fenced = {
+        f"{space}\\{fence}{body}": spaced[body]
+        for body in ("(", ")", "[", "]", "|", "\\{", "\\}")
+        for fence in ("left", "right")
+        for space in ("", " ")
+    }
+    return _Pieces(pieces | {f" {body}": token for body, token in spaced.items()} | fenced)
 
 
 _READY_PIECES = _ready_pieces()
+_READY_WORDS = _Words(_READY_PIECES)
 
 
 def _tokenize(
@@ -450,7 +494,7 @@ def _text_group(text: str, command: str, start: int, end: int, out: list[Token],
     before = len(out)
     _tokenize(text, start, end, out, False, _FORMULA.search(inner) is None, nesting)
     if spaced and len(out) > before:
-        out[before] = out[before]._replace(spaced=True)
+        out[before] = out[before].after_space()
 
 
 def _ordinal(digits: str) -> str:

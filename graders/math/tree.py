@@ -23,6 +23,8 @@ Operations on structures:
     text     value: words, case-folded                                 ellipsis the three dots of a list
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from flint import fmpq
@@ -38,6 +40,9 @@ class Node(NamedTuple):
     value: Any = None
 
 
+made: Callable[[tuple[str, tuple[Node, ...], Any]], Node] = partial(tuple.__new__, Node)
+"""A node from its three parts together, at half the cost of calling Node: for where most nodes are made."""
+
 ZERO = Node("num", (), fmpq(0))
 ONE = Node("num", (), fmpq(1))
 TWO = Node("num", (), fmpq(2))
@@ -51,13 +56,13 @@ NUMBER_OPS = names(
 
 def number(value: int) -> Node:
     """The integer as a tree."""
-    return Node("num", (), fmpq(value))
+    return made(("num", (), fmpq(value)))
 
 
 def negated(node: Node) -> Node:
     """Minus the tree, kept short where it is a number."""
     if node.op == "num":
-        return Node("num", (), -node.value)
+        return made(("num", (), -node.value))
     if node.op == "dec":
         return Node("dec", (), (-node.value[0], node.value[1]))
     if node.op == "rep":
@@ -70,61 +75,77 @@ def negated(node: Node) -> Node:
         digits, base = node.value
         return Node("base", (), (digits[1:] if digits.startswith("-") else "-" + digits, base))
     if node.op == "mul" and node.args[0].op == "num":
-        return Node("mul", (negated(node.args[0]), *node.args[1:]))
-    return Node("mul", (MINUS_ONE, node))
+        return made(("mul", (negated(node.args[0]), *node.args[1:]), None))
+    return made(("mul", (MINUS_ONE, node), None))
 
 
 def symbols(node: Node) -> frozenset[str]:
     """The names of the free variables."""
     if not node.args:
         return frozenset((node.value,)) if node.op == "sym" else _NOTHING
-    found: set[str] = set()
-    _collect(node, found, _NOTHING)
-    return frozenset(found)
+    return frozenset(_collect(node, set()))
 
 
 _NOTHING: frozenset[str] = frozenset()
 BINDERS = frozenset(("sum", "prod", "int", "lim"))
 
 
-def _collect(node: Node, found: set[str], bound: frozenset[str]) -> None:
-    args = node.args
-    if not args:
-        if node.op == "sym" and node.value not in bound:
-            found.add(node.value)
-        return
-    if node.op in BINDERS and args[0].op == "sym":
-        for arg in args[1:-1]:
-            _collect(arg, found, bound)
-        _collect(args[-1], found, bound | {args[0].value})
-        return
-    for arg in args:
-        if arg.args:
-            _collect(arg, found, bound)
-        elif arg.op == "sym" and arg.value not in bound:
-            found.add(arg.value)
+def _collect(node: Node, found: set[str]) -> set[str]:
+    """Add the names of the free variables to `found`, which is returned."""
+    rest = [node]
+    for op, args, datum in rest:  # The list grows while it is walked.
+        if not args:
+            if op == "sym":
+                found.add(datum)
+        elif op in BINDERS and args[0].op == "sym":
+            for arg in args[1:-1]:
+                _collect(arg, found)
+            inner = _collect(args[-1], set())
+            inner.discard(args[0].value)
+            found |= inner
+        else:
+            rest += args
+    return found
 
 
 def operations(node: Node) -> frozenset[str]:
     """Every operation that occurs in the tree; a known function counts as "fn:name"."""
     found: set[str] = set()
     rest = [node]
-    for top in rest:  # The list grows while it is walked.
-        op = top.op
-        found.add(f"fn:{top.value}" if op == "fn" else op)
-        if top.args:
-            rest += top.args
+    for op, args, datum in rest:
+        found.add(f"fn:{datum}" if op == "fn" else op)
+        if args:
+            rest += args
     return frozenset(found)
+
+
+def surveyed(left: Node, right: Node) -> tuple[frozenset[str], set[str]]:
+    """The free variables of two trees together, and their operations: what `symbols` and `operations` say of each."""
+    found: set[str] = set()
+    named: set[str] = set()
+    bound = False
+    rest = [left, right]
+    for op, args, datum in rest:
+        if args:
+            rest += args
+            if op == "fn":
+                op = f"fn:{datum}"
+            elif op in BINDERS:
+                bound = True
+        elif op == "sym":
+            named.add(datum)
+        found.add(op)
+    return symbols(left) | symbols(right) if bound else frozenset(named), found
 
 
 def holds(node: Node, op: str) -> bool:
     """Whether an operation occurs in the tree."""
     rest = [node]
-    for top in rest:
-        if top.op == op:
+    for name, args, _ in rest:
+        if name == op:
             return True
-        if top.args:
-            rest += top.args
+        if args:
+            rest += args
     return False
 
 

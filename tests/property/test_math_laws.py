@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from graders.errors import TaskInvalid
 from graders.extract import extract
-from graders.math import rungs
+from graders.math import rungs, tree
 from graders.math.grade import MathGrader
 from graders.math.parse import parse
 from graders.math.tokens import Unreadable
@@ -104,6 +104,27 @@ def test_one_more_is_another_number(text):
     node = parse(text)
     assert rungs.equal(node, parse(f"({text})+1"))[0] is not True
     assert rungs.equal(node, parse(f"({text})+1-1"))[0] is not False
+
+
+@SETTINGS
+@given(expressions, expressions)
+def test_one_look_at_two_trees_finds_what_two_looks_find(left, right):
+    """Their variables and operations, with an index of a sum bound in one of them."""
+    for text in (left, rf"\sum_{{n=1}}^{{3}} ({left})"):
+        one, other = parse(text), parse(right)
+        assert tree.surveyed(one, other) == (
+            tree.symbols(one) | tree.symbols(other),
+            tree.operations(one) | tree.operations(other),
+        )
+
+
+@SETTINGS
+@given(scraps, expressions)
+def test_a_bare_value_is_extracted_as_anything_else_is(text, value):
+    """Text of any kind means the same whether the short way is open to it or, behind much space, is not."""
+    for completion in (text, value, f"{text} {value}"):
+        short, long = extract(completion), extract(" " * 200 + completion)
+        assert (short.text, short.narrow, short.method) == (long.text, long.narrow, long.method)
 
 
 @SETTINGS

@@ -106,13 +106,14 @@ def labelled(node: Node) -> Labelled:
     if len(constant) != len(sides) and label is None:
         return Labelled(None, node)
     # Every side must be the same value: "41 = 42" names two and means neither.
-    asker = Asker()
+    asker: Asker | None = None
     consistent = True
     start = len(node.value) - len(sides) + 1
     for at, (left, right) in enumerate(pairwise(sides)):
         close = node.value[start + at] == "≈"
         if symbols(left) and not symbols(right) and label is not None:
             continue
+        asker = asker or Asker()
         found = asker.decide(left, right)
         if found.equal or (close and approximates(left, right)):
             continue

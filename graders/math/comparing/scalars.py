@@ -13,7 +13,7 @@ from graders.math.comparing.found import COMPARISONS_MAX, MEASURES, Found
 from graders.math.comparing.naming import decadic, has_bare_log, is_parameter
 from graders.math.comparing.rounding import rounds_to
 from graders.math.exact import Undefined, rational
-from graders.math.tree import Node, holds, number, operations, renamed, symbols
+from graders.math.tree import Node, holds, number, operations, renamed, surveyed, symbols
 from graders.task import Tolerance
 
 _UNEQUAL = Found(False, "rational")
@@ -66,14 +66,16 @@ class Scalars:
 
     def _near(self, gold: Node, answer: Node, method: str) -> Found:
         """Not equal: within the tolerance, equal when rounded, or equal up to the name of a parameter?"""
-        names = symbols(gold) | symbols(answer)
+        names, found = surveyed(gold, answer)
         if names:
-            return self._renaming(gold, answer) or self._logs(gold, answer) or Found(False, method)
-        if self.tolerance is not None:
+            renaming = self._renaming(gold, answer)
+            if renaming is not None:
+                return renaming
+        elif self.tolerance is not None:
             return Found(self._within(gold, answer), "tolerance")
-        if rounds_to(gold, answer):
+        elif rounds_to(gold, answer):
             return Found(True, "rounded")
-        return self._logs(gold, answer) or Found(False, method)
+        return ("fn:log" in found and self._logs(gold, answer)) or Found(False, method)
 
     def _within(self, gold: Node, answer: Node) -> bool:
         """|answer - gold| <= max(abs, rel * |gold|)."""

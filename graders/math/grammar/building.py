@@ -8,7 +8,7 @@ from itertools import pairwise
 from graders.math import units
 from graders.math.grammar.tables import NOT_FACTORS, NOT_SUMMANDS
 from graders.math.tokens import Unreadable
-from graders.math.tree import TWO, Node, number
+from graders.math.tree import TWO, Node, made, number
 
 
 def summed(terms: list[Node]) -> Node:
@@ -19,7 +19,7 @@ def summed(terms: list[Node]) -> Node:
             if any(term.op == "ellipsis" for term in terms):
                 return Node("app", tuple(terms), "+…")
             raise Unreadable("sum of structures")
-    return Node("add", tuple(terms))
+    return made(("add", tuple(terms), None))
 
 
 def product(left: Node, right: Node) -> Node:
@@ -30,16 +30,16 @@ def product(left: Node, right: Node) -> Node:
     if right.op == "qty" and left.op == "num":
         return Node("qty", (product(left, right.args[0]),), right.value)
     if left.op == "mul":
-        return Node("mul", (*left.args, right))
-    return Node("mul", (left, right))
+        return made(("mul", (*left.args, right), None))
+    return made(("mul", (left, right), None))
 
 
 def quotient(left: Node, right: Node) -> Node:
     if right.op in NOT_FACTORS or left.op in NOT_FACTORS:
         raise Unreadable("quotient of structures")
     if left.op == "num" and right.op == "num" and right.value != 0:
-        return Node("num", (), left.value / right.value)
-    return Node("div", (left, right))
+        return made(("num", (), left.value / right.value))
+    return made(("div", (left, right), None))
 
 
 def applied(name: str, argument: Node, base: Node | None) -> Node:

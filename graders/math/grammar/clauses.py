@@ -3,9 +3,9 @@
 from graders.math import words
 from graders.math.grammar.cursor import DEPTH_MAX
 from graders.math.grammar.expressions import Expressions
-from graders.math.grammar.tables import CLOSING, COMPARING, DOTS, RELATIONS, REMARKS
+from graders.math.grammar.tables import CLOSING, COMPARING, DOTS, READY, RELATIONS, REMARKS
 from graders.math.tokens import Unreadable
-from graders.math.tree import Node
+from graders.math.tree import Node, negated
 from graders.math.tree import text as node_text
 
 
@@ -16,6 +16,9 @@ class Clauses(Expressions):
 
     def clause(self) -> Node:
         """A value, a chain of comparisons, a membership or a ratio, with the words around it."""
+        bare = self.bare()
+        if bare is not None:
+            return bare
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise Unreadable("too deep")
@@ -58,6 +61,26 @@ class Clauses(Expressions):
         self.condition()
         self.depth -= 1
         return left
+
+    def bare(self) -> Node | None:
+        """A number or a variable that is all there is before the next comma or bracket; else nothing is taken.
+
+        Most elements of lists and tuples are one; this is what the layers below would make of it.
+        """
+        token, i = self.token, self.i + 1
+        minus = token.text == "-"
+        if minus:
+            token = self.tokens[i]
+            i += 1
+        kind = token.kind
+        if (kind != "num" and kind != "letter") or self.tokens[i].text not in CLOSING or self.depth > DEPTH_MAX - 3:
+            return None
+        self.i = i
+        self.token = self.tokens[i]
+        node = READY.get(token.text)
+        if node is None:
+            node = self.numeral_value(token.text) if kind == "num" else Node("sym", (), token.text)
+        return negated(node) if minus else node
 
     def comparison(self) -> str | None:
         """The comparison sign at hand, without taking it."""

@@ -63,7 +63,8 @@ class Cursor(ABC):
     def expect(self, text: str) -> None:
         if self.token.text != text or self.token.kind == "num":
             raise Unreadable(f"expected {text!r}")
-        self.next()
+        self.i = i = self.i + 1
+        self.token = self.tokens[i]
 
     def enter(self) -> None:
         self.depth += 1

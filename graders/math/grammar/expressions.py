@@ -13,6 +13,7 @@ from graders.math.grammar.tables import (
     SIGNS,
     SPECIAL_ATOMS,
     STARTS,
+    TERM_ENDS,
     UNARY,
 )
 from graders.math.tokens import GREEK, Token, Unreadable
@@ -58,7 +59,8 @@ class Expressions(Factors):
         if token.text not in SIGNS:
             left = self.term()
         elif token.kind == "op" and token.text != "+/-":
-            self.next()
+            self.i = i = self.i + 1
+            self.token = self.tokens[i]
             first = self.term()
             left = first if token.text == "+" else negated(first)
         elif token.kind == "cmd" or token.text == "+/-":
@@ -83,7 +85,8 @@ class Expressions(Factors):
                         self.next()
                         terms = [Node("minus", (summed(terms), self.signed_term()))]
                         continue
-                    self.next()
+                    self.i = i = self.i + 1
+                    self.token = self.tokens[i]
                     terms.append(negated(self.signed_term()))
                     continue
                 if token.text in ("+-", "-+"):
@@ -121,6 +124,8 @@ class Expressions(Factors):
             token = self.token
             kind = token.kind
             text = token.text
+            if text in TERM_ENDS:
+                return left
             if kind == "op":
                 if text == "*":
                     self.next()

@@ -5,7 +5,7 @@ from graders.math.grammar.cursor import DEPTH_MAX
 from graders.math.grammar.functions import Functions
 from graders.math.grammar.tables import ACCENTS, CONTINUES, CURRENCY, DOTS, POSTFIX, READY, SEVERAL, UNARY
 from graders.math.tokens import GREEK, Token, Unreadable
-from graders.math.tree import INFINITY, Node, negated, number
+from graders.math.tree import INFINITY, Node, made, negated, number
 
 
 class Factors(Functions):
@@ -146,7 +146,7 @@ class Factors(Functions):
             raise Unreadable("power of a quantity")
         if base.op == "pm":
             raise Unreadable("power of plus-minus")
-        return Node("pow", (base, exponent))
+        return made(("pow", (base, exponent), None))
 
     def exponent(self) -> Node:
         """One TeX argument; in plain text a tower is read from the right."""
@@ -184,7 +184,9 @@ class Factors(Functions):
                 return Node("sym", (), f"{ACCENTS[text]} {self.flat_argument()}")
             raise Unreadable(f"unknown command {text!r}")
         if kind == "num":
-            return self.numeral_value(self.next().text)
+            self.i = i = self.i + 1
+            self.token = self.tokens[i]
+            return self.numeral_value(text)
         if kind == "op":
             if text in ("(", "["):
                 return self.brackets()

@@ -3,8 +3,9 @@
 from graders.math import words
 from graders.math.grammar.cursor import ITEMS_MAX
 from graders.math.grammar.symbols import Symbols
+from graders.math.grammar.tables import READY
 from graders.math.tokens import Token, Unreadable
-from graders.math.tree import Node, negated, number
+from graders.math.tree import Node, made, negated, number
 
 
 class Groups(Symbols):
@@ -25,7 +26,7 @@ class Groups(Symbols):
         if first.kind == "num":
             node = self.numeral_value(first.text)
         elif first.kind == "letter" and first.text not in "ei" and not first.literal:
-            node = Node("sym", (), first.text)
+            node = READY[first.text] if first.text in READY else Node("sym", (), first.text)
         else:
             return None
         self.i = i + 2
@@ -69,7 +70,9 @@ class Groups(Symbols):
     def brackets(self) -> Node:
         """Parentheses around an expression, a tuple, or an interval."""
         self.enter()
-        opener = self.next().text
+        opener = self.token.text
+        self.i = i = self.i + 1
+        self.token = self.tokens[i]
         bars, in_set = self.bars, self.in_set
         self.bars = self.in_set = 0
         items: list[Node] = []
@@ -97,7 +100,8 @@ class Groups(Symbols):
             closer = self.token.text
         if closer not in (")", "]", "[") or (closer == "[" and opener not in ("]", "[")):
             raise Unreadable("unclosed bracket")
-        self.next()
+        self.i = i = self.i + 1
+        self.token = self.tokens[i]
         self.bars, self.in_set = bars, in_set
         self.depth -= 1
         if opener == "]":
@@ -106,7 +110,7 @@ class Groups(Symbols):
             closer = ")"
         if len(items) == 1 and opener + closer in ("()", "[]"):
             return items[0]
-        return Node("tuple", tuple(items), opener + closer)
+        return made(("tuple", tuple(items), opener + closer))
 
     def braces(self) -> Node:
         """A TeX group; with commas in it, a set whose backslashes were forgotten."""

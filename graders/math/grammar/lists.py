@@ -8,6 +8,8 @@ from graders.math.grammar.tables import ARROWS
 from graders.math.tokens import Unreadable
 from graders.math.tree import Node
 
+_SKIPPED = frozenset((",", ";", "\\\\", "&", "quad"))
+
 
 class Lists(Clauses):
     """Reads whole answers."""
@@ -19,11 +21,13 @@ class Lists(Clauses):
         items: list[Node] = []
         separators: set[str] = set()
         while True:
-            while self.token.text in (",", ";", "\\\\", "&", "quad") and self.token.kind == "op":
+            while self.token.text in _SKIPPED and self.token.kind == "op":
                 self.next()
             if self.token.kind == "end":
                 break
             item = self.clause()
+            if self.token.kind == "end" and not items:
+                return item  # Most answers are one clause.
             items.append(item)
             if len(items) > ITEMS_MAX:
                 raise Unreadable("too many items")

@@ -11,13 +11,14 @@ from graders.math import words
 from graders.math.grammar.cursor import Cursor
 from graders.math.grammar.tables import READY
 from graders.math.tokens import Unreadable
-from graders.math.tree import Node, number
+from graders.math.tree import Node, made, number
 
 _SCIENTIFIC = re.compile(r"([0-9]+)(?:\.([0-9]*))?[eE]([+-]?[0-9]+)")
 _REPEATING = re.compile(
     r"([0-9]*)\.([0-9]*)(?:\\(?:overline|bar|dot|overset"
     r"|widebar)\s*\{?([0-9]+)\}?(?:([0-9]*)\\dot\s*\{?([0-9])\}?)?|\(([0-9]+)\))"
 )
+_GROUPING = re.compile(r"[^0-9.]+")
 _DOTTED = re.compile(r"([0-9]+)\.([0-9]+)\s?(?:\.\.\.|\\[lc]?dots)")
 
 
@@ -30,14 +31,14 @@ def _numeral(text: str) -> Node:
             if abs(exponent) > 5000:
                 return Node("mul", (number(int(whole)), Node("pow", (number(10), number(exponent)))))
             return decimal(whole, fraction, exponent)
-    match = _REPEATING.fullmatch(text)
+    match = _REPEATING.fullmatch(text) if "\\" in text or "(" in text else None
     if match is not None:
         whole, fixed = match.group(1) or "0", match.group(2)
         period = match.group(6) or match.group(3)
         if match.group(5) is not None:
             period = match.group(3) + (match.group(4) or "") + match.group(5)
         return _repeating(whole, fixed, period)
-    match = _DOTTED.fullmatch(text)
+    match = _DOTTED.fullmatch(text) if text[-1:] in (".", "s") else None
     if match is not None:
         whole, digits = match.group(1), match.group(2)
         found = _period(digits)
@@ -45,7 +46,7 @@ def _numeral(text: str) -> Node:
             fixed, length = found
             return _repeating(whole, digits[:fixed], digits[fixed : fixed + length])
         return decimal(whole, digits, 0)
-    plain = re.sub(r"[^0-9.]", "", text)
+    plain = _GROUPING.sub("", text)
     whole, _, fraction = plain.partition(".")
     if not fraction:
         return Node("num", (), fmpq(fmpz(whole or "0")))
@@ -175,5 +176,5 @@ class Numerals(Cursor):
         if ready is not None:
             return ready
         if text.isdigit():
-            return Node("num", (), fmpq(int(text)) if len(text) < 4000 else fmpq(fmpz(text)))
+            return made(("num", (), fmpq(int(text)) if len(text) < 4000 else fmpq(fmpz(text))))
         return _numeral(text)

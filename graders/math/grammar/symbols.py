@@ -3,7 +3,7 @@
 from graders.math.grammar.measures import Measures
 from graders.math.grammar.tables import FUNCTION_LETTERS
 from graders.math.tokens import GREEK, Unreadable
-from graders.math.tree import Node
+from graders.math.tree import Node, made
 
 
 class Symbols(Measures):
@@ -22,7 +22,7 @@ class Symbols(Measures):
 
     def named(self, name: str) -> Node:
         """A variable, with subscript and primes, or an unknown function applied to arguments."""
-        node = Node("sym", (), name)
+        node = made(("sym", (), name))
         while self.token.text == "'" and self.token.kind == "op":
             self.next()
             node = Node("sym", (), f"{node.value}'")

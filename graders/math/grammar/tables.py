@@ -40,6 +40,8 @@ FUNCTION_LETTERS = frozenset("fghFGHPp")
 COMPARING = frozenset((*RELATIONS, ":", "not"))
 # After one of these nothing of a clause can follow.
 CLOSING = frozenset((",", ")", "]", "}", ";", ""))
+# No factor begins with one of these.
+TERM_ENDS = CLOSING | {"+", "-", "=", "<", ">"}
 SET_SIGNS = frozenset(("cup", "bigcup", "U", "cap", "bigcap", "setminus", "backslash", "smallsetminus", "\\\\"))
 SIGNS = frozenset(("-", "+", "+-", "-+", "pm", "mp", "+/-"))
 REMARKS = frozenset(("(", "forall", "because", "therefore", "qquad", "quad"))
