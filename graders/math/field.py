@@ -53,27 +53,27 @@ class NotRationalFunction(Exception):
     """The expression is outside of what a field can evaluate."""
 
 
-def _drawn(what: str) -> int:
-    """A number of 128 bits that belongs to a text: the same throughout this process."""
+def drawn(what: str) -> int:
+    """A secret number of 128 bits that belongs to a text: the same throughout this process, another in the next."""
     return int.from_bytes(hashlib.blake2b(what.encode(), digest_size=16, key=_SECRET).digest())
 
 
 @lru_cache(maxsize=4096)
 def coordinate(name: str, point: int) -> nmod:
     """The value of a variable at a point."""
-    return nmod(_drawn(f"{point}:{name}"), _PRIME)
+    return nmod(drawn(f"{point}:{name}"), _PRIME)
 
 
 @lru_cache(maxsize=4096)
 def _of_unknown(name: str, point: int, args: tuple[int, ...]) -> nmod:
     """The value of an unknown function: any, but the same for the same arguments. Sums ask for the same ones often."""
-    return nmod(_drawn(f"{point}:{name}:{args}"), _PRIME)
+    return nmod(drawn(f"{point}:{name}:{args}"), _PRIME)
 
 
 @lru_cache(maxsize=4096)
 def integer(name: str, point: int, low: int, high: int) -> int:
     """An integer from a range, for a variable that stands in an exponent or under a factorial."""
-    return low + _drawn(f"{point}#{name}") % (high - low + 1)
+    return low + drawn(f"{point}#{name}") % (high - low + 1)
 
 
 def equal(left: Node, right: Node, point: int, bound: Mapping[str, int]) -> bool:

@@ -9,7 +9,7 @@ Each rung answers True, False, or None for "cannot tell", and the first that can
                  bound where both are algebraic ("algebraic"), else accepted at 1,024 bits ("numeric")
     field        rational functions at a secret point of a secret finite field (also at integer points, where variables
                  stand in exponents or bounds)
-    sampled      any other function at 6 to 16 points as balls: one disjoint pair proves a difference ("sampled")
+    sampled      any other function at 6 to 16 secret points as balls: one disjoint pair proves a difference ("sampled")
     canonical    the trees are the same up to the order of sums and products
 
 Equality is relative throughout: two numbers are equal when they agree to the precision they are known to, however small
@@ -18,7 +18,7 @@ they are. Not covered: limits, infinite sums (residue.py, in a child process).
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from flint import acb, arb, fmpq
@@ -365,11 +365,20 @@ def _in_integer_places(node: Node, inside: bool = False) -> set[str]:
 
 
 # (sign, lowest, highest) of the values a variable takes, one row per point; "mixed" draws the sign for each variable.
+# Which twelfth of a unit a value lies in is known and always the same, where in it is drawn when the process starts: no
+# answer can be written that agrees just there. What changes at a multiple of a twelfth, as |x - 3| does at 3, is never
+# on one side of a value today and on the other tomorrow; for what changes elsewhere to flap, it would have to change
+# within a cell and differ in no other.
 _POINTS = (
     ("+", 0.3, 0.9), ("-", 1.1, 3.0), ("mixed", 1.0, 6.0), ("+", 9.0, 30.0), ("-", 4.0, 12.0), ("+", 1.1, 2.9),
     ("mixed", 0.4, 2.5), ("+", 30.0, 90.0), ("-", 0.2, 0.9), ("+", 0.05, 0.3), ("+", 3.0, 9.0), ("mixed", 5.0, 20.0),
     ("+", 0.7, 1.3), ("mixed", 0.1, 1.0), ("+", 2.0, 4.0), ("+", 0.5, 1.6),
 )  # fmt: skip
+_TWELFTHS = 12
+_DRAWN_BITS = 48
+_ROUNDS_DISCRETE = 23  # The integers 1 to 23, in an order of its own for each variable.
+_DRAWN_DISCRETE = 3
+_DISCRETE_LOW, _DISCRETE_HIGH, _DISCRETE_HIGH_SERIES = 24, 400, 60
 _ENOUGH = 6  # Agreeing points for functions without corners: small, large and negative values of each variable.
 _CORNERED = frozenset(("fn:abs", "fn:max", "fn:min", "fn:sgn", "fn:arg", "fn:Re", "fn:Im", "cases"))
 _DISCRETE = frozenset(("fact", "binom", "fn:floor", "fn:ceil", "fn:mod", "fn:gcd", "fn:lcm", "sum", "prod"))
@@ -377,10 +386,14 @@ _DISCRETE = frozenset(("fact", "binom", "fn:floor", "fn:ceil", "fn:mod", "fn:gcd
 
 @lru_cache(maxsize=8192)
 def _coordinate(name: str, point: int) -> fmpq:
+    """The value of a variable at a point."""
     digest = hashlib.blake2b(f"{point}/{name}".encode(), digest_size=8).digest()
     share = int.from_bytes(digest[:6]) / 2**48
     sign, low, high = _POINTS[point]
-    magnitude = fmpq(int((low + share * (high - low)) * 2**20), 2**20)
+    cell = int((low + share * (high - low)) * _TWELFTHS)
+    # From a sixteenth to fifteen sixteenths of the way through the cell.
+    inside = 2**-4 + (field.drawn(f"sampled {point}/{name}") >> 64) / 2**64 * 7 / 8
+    magnitude = fmpq(int((cell + inside) / _TWELFTHS * 2**_DRAWN_BITS), 2**_DRAWN_BITS)
     negative = sign == "-" or (sign == "mixed" and digest[7] & 1)
     return -magnitude if negative else magnitude
 
@@ -390,7 +403,7 @@ def _unknown(name: str, args: tuple[Ball, ...]) -> Ball:
     key = (
         name + "|" + "|".join(acb(arg).real.str(18, radius=False) + acb(arg).imag.str(18, radius=False) for arg in args)
     )
-    return arb(fmpq(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest()) + 2**40, 2**47))
+    return arb(fmpq(field.drawn(key) % 2**48 + 2**40, 2**47))
 
 
 def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> bool | None:
@@ -400,9 +413,9 @@ def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> boo
     cornered = bool(found & _CORNERED) or {"root", "pow"} <= found  # The root of a square has a corner too.
     imaginary = _has_i(gold) or _has_i(answer)
     agreed = complex_agreed = 0
-    points = range(24 if discrete else len(_POINTS))
+    shown: dict[str, arb] = {}  # The last point at which both sides agreed.
     with at_precision(_LOW):
-        for point in points:
+        for point in range(_ROUNDS_DISCRETE if discrete else len(_POINTS)):
             env: dict[str, arb]
             if discrete:
                 env = {name: arb(1 + (point * (2 * i + 1) + 7 * (len(names) - i)) % 23) for i, name in enumerate(names)}
@@ -427,19 +440,61 @@ def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> boo
                 continue
             if not _informative(left, right):
                 continue
+            shown = env
             if real or imaginary:
                 agreed += 1
                 if agreed >= _ENOUGH and not discrete and not cornered:
-                    return True
+                    break
             else:
                 complex_agreed += 1
-    if agreed >= 4:
-        return True
-    if agreed + complex_agreed >= 5:
-        return True
+    if agreed >= 4 or agreed + complex_agreed >= 5:
+        return _confirmed(gold, answer, shown, _drawn_integers(names, found) if discrete else ())
     if complex_agreed < 0 and agreed < 3:
         return False
     return None
+
+
+def _confirmed(gold: Node, answer: Node, shown: dict[str, arb], more: Iterable[dict[str, arb]]) -> bool | None:
+    """Whether what agreed at many points still does to 1,024 bits, where sin(x) and sin(x) + 10^-40 look different.
+
+    Cannot tell where a constant is so large or so small that not even those bits would show it. Of the further points,
+    one may refute, and none is needed: some functions have no values there.
+    """
+    if _hiding(gold) or _hiding(answer):
+        return None
+    with at_precision(_HIGH):
+        for env in (shown, *more):
+            try:
+                left, right = ball(gold, env, _unknown), ball(answer, env, _unknown)
+            except (Undefined, NoBall):
+                continue
+            if left.is_finite() and right.is_finite() and not _overlap(left, right):
+                return False
+    return True
+
+
+def _drawn_integers(names: list[str], found: set[str]) -> Iterator[dict[str, arb]]:
+    """Integer points that nobody can guess, for functions of which only those at integers are known."""
+    high = _DISCRETE_HIGH_SERIES if found & {"sum", "prod"} else _DISCRETE_HIGH
+    for point in range(_DRAWN_DISCRETE):
+        yield {name: arb(field.integer(name, point, _DISCRETE_LOW, high)) for name in names}
+
+
+def _hiding(node: Node) -> bool:
+    """Whether a constant part is so large or so small that adding it to another would not show."""
+    if node.op in _PLAIN_CONSTANTS:
+        return False
+    if symbols(node):
+        return any(_hiding(arg) for arg in node.args)
+    try:
+        with at_precision(_LOW):
+            size = abs(ball(node, {}, _unknown))
+            return bool(size > arb(2) ** _EXTREME_BITS or (size > 0 and size < arb(2) ** -_EXTREME_BITS))
+    except (NoBall, Undefined):
+        return False
+
+
+_PLAIN_CONSTANTS = frozenset(("sym", "const"))
 
 
 def _informative(left: Ball, right: Ball) -> bool:

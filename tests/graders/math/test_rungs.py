@@ -1,7 +1,12 @@
 """The ladder: which rung decides, what it decides, and that it never guesses."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
+from graders.math import rungs
 from graders.math.comparing.rounding import rounds_to
 from graders.math.parse import parse
 from graders.math.rungs import equal, separation_bits
@@ -101,3 +106,61 @@ def test_the_separation_bound_is_a_bound():
 def test_the_digits_of_the_rounded_number_decide(gold, answer, same):
     """A decimal reference stands for what rounds to it; a decimal answer needs six digits to stand for a surd."""
     assert rounds_to(parse(gold), parse(answer)) is same
+
+
+_OTHER_POINTS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from graders.math import rungs
+print(json.dumps([str(rungs._coordinate("x", point)) for point in range(len(rungs._POINTS))]))
+"""
+
+
+def _points_of_another_process():
+    run = subprocess.run(
+        [sys.executable, "-c", _OTHER_POINTS, str(rungs.__file__).removesuffix("/graders/math/rungs.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout)
+
+
+def _agreeing_at(points):
+    """A function that is sin(x) at the points, and nowhere else."""
+    return r"\sin x + " + "".join(rf"\left(x-\frac{{{top}}}{{{bottom}}}\right)" for top, bottom in points)
+
+
+def test_an_answer_that_agrees_at_the_points_of_another_process_is_refuted():
+    """Each process draws the points at which functions are compared: whoever knew them could agree just there."""
+    mine = [str(rungs._coordinate("x", point)).split("/") for point in range(len(rungs._POINTS))]
+    assert equal(parse(r"\sin x"), parse(_agreeing_at(mine))) == (True, "sampled"), "the points are what decides"
+    theirs = [text.split("/") for text in _points_of_another_process()]
+    assert equal(parse(r"\sin x"), parse(_agreeing_at(theirs))) == (False, "sampled")
+
+
+def test_what_changes_at_a_simple_number_changes_for_every_process():
+    """The draw never moves a point across a multiple of a twelfth: it does not decide whether x is beyond a corner."""
+    for point, text in enumerate(_points_of_another_process()):
+        top, bottom = map(int, text.split("/"))
+        mine = rungs._coordinate("x", point)
+        assert 12 * top // bottom == (12 * mine).floor()
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "found"),
+    [
+        (r"\sin x", r"\sin x+10^{-40}", False),
+        (r"\sin x", r"\sin x+\frac{x}{10^{35}}", False),
+        ("e^x", r"e^x+\frac{1}{10^{50}}", False),
+        (r"\sin x", r"\sin x+10^{-400}", None),
+        (r"\sin x + 10^{-40}", r"10^{-40}+\sin x", True),
+        (r"n!\sqrt{2}", r"n!\sqrt{2}+\prod_{k=1}^{23}(n-k)", False),
+        (r"\binom{n}{k}\sqrt{2}", r"\frac{n!}{k!(n-k)!}\sqrt{2}", True),
+        (r"\lfloor n/2\rfloor", r"\frac{n}{2}-\frac{1-(-1)^n}{4}", True),
+        ("|x-40|", "40-x", False),
+    ],
+)
+def test_a_part_too_small_to_see_at_once_still_counts(gold, answer, found):
+    """Functions that agree at 96 bits are looked at again at 1,024, and at integers beyond the known ones."""
+    assert equal(parse(gold), parse(answer))[0] is found
