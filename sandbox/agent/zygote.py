@@ -20,7 +20,8 @@ import os
 import socket
 import struct
 import sys
-from types import CodeType, FrameType, ModuleType, TracebackType
+import threading
+from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 # What each flavour imports; what is not installed is passed over. "plain" serves programs that import none of the rest.
@@ -58,11 +59,13 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
     launcher = _load_launcher(launcher_path)
     _make_threads_modest()
     _warm_up()
+    _open_streams_of_forks()
+    spare_threads = _Unforked(threading._after_fork)  # type: ignore[attr-defined]
     own_environment = [name + b"=" + value for name, value in os.environb.items()]
     gc.collect()
     gc.freeze()
     gc.disable()
-    for start, size in _learn_writes():
+    for start, size in _learn_writes(launcher):
         launcher.touchstone_expect_writes(ctypes.c_size_t(start), ctypes.c_size_t(size))
     launcher.touchstone_become_spawner()
     socket.socket(fileno=os.dup(sock_fd)).send(b"ready")
@@ -79,7 +82,7 @@ def serve(launcher_path: str, sock_fd: int, flavour: str) -> None:
         parent()
         if role < 0:
             return
-    _open_standard_streams()
+    spare_threads.restore()
     gc.enable()
     launcher.touchstone_await()
     arguments, environment = _texts(launcher)
@@ -120,7 +123,6 @@ def _warm_up() -> None:
     source = os.memfd_create("program")
     os.write(source, _WARM_UP)
     for round_number in range(_WARM_UP_ROUNDS):
-        _open_standard_streams()
         program = _prepare(["main.py"], f"/proc/self/fd/{source}")
         sys.stdin = io.TextIOWrapper(io.BytesIO(b"2\n1 2\n3 4\n" + b"5 6\n" * (round_number % 2)))
         _run_main(f"/proc/self/fd/{source}", program.__dict__)
@@ -133,11 +135,9 @@ def _warm_up() -> None:
 
 
 _SMALL = b"a, b = map(int, input().split())\nprint(a + b)\n"
-_EXCLUSIVE = 1 << 56  # In a page's word of /proc/self/pagemap: mapped by nobody else.
-_PRESENT = 1 << 63
 
 
-def _learn_writes() -> list[tuple[int, int]]:
+def _learn_writes(launcher: Any) -> list[tuple[int, int]]:
     """Which pages a fork writes to on the way through a small program, as starts and sizes: tried once, in a fork.
 
     Returns: nothing where the kernel does not say.
@@ -149,13 +149,11 @@ def _learn_writes() -> list[tuple[int, int]]:
     if pid == 0:
         try:
             path = f"/proc/self/fd/{source}"
-            _open_standard_streams()
             gc.enable()
             program = _prepare(["main.py"], path)
             sys.stdin = io.TextIOWrapper(io.BytesIO(b"1 2\n"))
             _shut_down(_run_main(path, program.__dict__), program)
-            stretches = _own_pages()[:_STRETCHES_MAX]
-            os.write(send, struct.pack(f"={2 * len(stretches)}Q", *(n for stretch in stretches for n in stretch)))
+            launcher.touchstone_tell_own_pages(send)
         finally:
             os._exit(0)
     os.close(send)
@@ -164,34 +162,6 @@ def _learn_writes() -> list[tuple[int, int]]:
     os.waitpid(pid, 0)
     os.close(source)
     return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-_STRETCHES_MAX = 1000  # Their description fits into a pipe.
-
-
-def _own_pages() -> list[tuple[int, int]]:
-    """Stretches of writable memory that a fork has got for itself."""
-    size = os.sysconf("SC_PAGE_SIZE")
-    found: list[tuple[int, int]] = []
-    with open("/proc/self/maps") as file:
-        areas = [line.split() for line in file]
-    with open("/proc/self/pagemap", "rb", buffering=0) as pages:
-        for place, rights, *_, name in areas:
-            if not rights.startswith("rw") or name == "[stack]":
-                continue
-            first, last = (int(number, 16) // size for number in place.split("-"))
-            pages.seek(first * 8)
-            start = None
-            for page, (word,) in enumerate(struct.iter_unpack("=Q", pages.read((last - first) * 8)), first):
-                own = word & _PRESENT and word & _EXCLUSIVE
-                if own and start is None:
-                    start = page
-                elif not own and start is not None:
-                    found.append((start * size, (page - start) * size))
-                    start = None
-            if start is not None:
-                found.append((start * size, (last - start) * size))
-    return found
 
 
 def _load_launcher(path: str) -> Any:
@@ -271,6 +241,35 @@ def _depth() -> int:
     while frame is not None:
         depth, frame = depth + 1, frame.f_back
     return depth
+
+
+class _Unforked:
+    """A function called after each fork, which does nothing in ours: there was one thread before and is one after.
+
+    Renewing the locks of `threading` writes to a hundred pages, which is a fifteenth of a run's time.
+    """
+
+    def __init__(self, hook: FunctionType) -> None:
+        self._hook, self._code = hook, hook.__code__
+        hook.__code__ = (lambda: None).__code__
+
+    def restore(self) -> None:
+        """Let it do its work after a fork of the program's own."""
+        self._hook.__code__ = self._code
+
+
+def _open_streams_of_forks() -> None:
+    """Open a fork's standard streams here, once: on a file to read and on pipes, which is what every fork has there."""
+    saved = [os.dup(number) for number in range(3)]
+    given = os.memfd_create("stdin")
+    pipes = os.pipe()
+    for number, fd in enumerate((given, pipes[1], pipes[1])):
+        os.dup2(fd, number)
+    _open_standard_streams()
+    for number, fd in enumerate(saved):
+        os.dup2(fd, number)
+    for fd in (*saved, given, *pipes):
+        os.close(fd)
 
 
 def _open_standard_streams() -> None:

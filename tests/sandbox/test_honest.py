@@ -54,6 +54,12 @@ SUMS = {
         "import tempfile\nwith tempfile.TemporaryFile('w+') as f:\n  f.write(input()); f.seek(0)\n"
         "  print(sum(map(int, f.read().split())))"
     ),
+    "a fork beside a thread": (
+        "import os, threading, time\nt = threading.Thread(target=time.sleep, args=(.2,)); t.start(); s = input()\n"
+        "if os.fork() == 0:\n  assert threading.active_count() == 1\n"
+        "  print(sum(map(int, s.split())), flush=True); os._exit(0)\n"
+        "os.wait(); t.join()"
+    ),
     "multiprocessing": (
         "import multiprocessing as mp\ndef f(x): return x\nif __name__ == '__main__':\n"
         "  a, b = map(int, input().split())\n  with mp.Pool(2) as p: print(sum(p.map(f, [a, b])))"
