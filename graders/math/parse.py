@@ -12,6 +12,7 @@ import re
 from flint import fmpq
 
 from graders.math import words
+from graders.math.grammar.bars import matched
 from graders.math.grammar.commands import COMMANDS
 from graders.math.grammar.lists import Lists
 from graders.math.grammar.numerals import decimal
@@ -68,6 +69,8 @@ def parse(text: str, *, letters_only: bool = False, split_numbers: bool = False)
         del tokens[-2]
     if len(tokens) == 1:
         raise Unreadable("empty")
+    if "|" in text and text.count("|") >= _BARS_WITHIN_BARS:
+        tokens = matched(tokens)
     named = _phrase(tokens)
     if named is not None:
         return named
@@ -107,6 +110,7 @@ def _simply(match: re.Match[str]) -> Node:
     return negated(node) if minus else node
 
 
+_BARS_WITHIN_BARS = 4
 _TRAILING = names(". , ; : \\\\ ` * \\ ?")
 _EXCEPT = re.compile(
     r"\s*(?:\\text\{)?\s*([A-Za-z ]{5,40}?)\s(?:except|excluding|other than|besides)(?: for)?\s*\}?\s*(\S.*?)[.}]?"

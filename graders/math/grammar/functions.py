@@ -37,7 +37,7 @@ class Functions(Groups):
             argument = self.brackets()
             if argument.op == "tuple" and name == "log" and len(argument.args) == 2:
                 argument, base = argument.args
-        elif self.token.text in ("{", "|") and self.token.kind == "op":
+        elif self.token.text in ("{", "|", "lvert") and self.token.kind in ("op", "cmd"):
             argument = self.factor()
         else:
             argument = self.bare_argument()

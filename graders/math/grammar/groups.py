@@ -213,7 +213,7 @@ class Groups(Symbols):
         self.in_set = in_set
         self.bars -= 1
         self.depth -= 1
-        if self.token.text not in ("|", "\\|", "||"):
+        if self.token.text not in ("|", "\\|", "||") or (opener == "||") != (self.token.text == "||"):
             raise Unreadable("unclosed bar")
         self.next()
         return Node("fn", (inner,), "abs")
