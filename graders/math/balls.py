@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 import flint
-from flint import acb, arb, fmpq
+from flint import acb, arb, fmpq, fmpz
 
 from graders.math.exact import NotRational, Undefined, value
 from graders.math.tree import TWO, Node, operations, series_allowed
@@ -245,6 +245,12 @@ def _function(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> B
         return best
     if name in ("floor", "ceil", "sgn") and isinstance(x, arb):
         return x.floor() if name == "floor" else x.ceil() if name == "ceil" else x.sgn()
+    if name in ("gcd", "lcm"):
+        whole = [_whole(arg) for arg in args]
+        found = whole[0]
+        for number in whole[1:]:
+            found = found.gcd(number) if name == "gcd" else found.lcm(number)
+        return arb(found)
     if name == "mod" and isinstance(x, arb) and isinstance(args[1], arb):
         return x - args[1] * (x / args[1]).floor()
     if name == "Re":
@@ -254,6 +260,13 @@ def _function(node: Node, env: Mapping[str, Ball], unknown: Unknown | None) -> B
     if name == "arg":
         return acb(x).arg()
     raise NoBall(name)
+
+
+def _whole(x: Ball) -> fmpz:
+    number = x.unique_fmpz() if isinstance(x, arb) and x.is_integer() else None
+    if number is None:
+        raise NoBall("a divisor of what is no whole number")
+    return number
 
 
 _SIMPLE: dict[str, Callable[[Ball], Ball]] = {

@@ -126,6 +126,17 @@ _OPERATIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     "deg": lambda s, a: a[0] * s.pi / 180,
     "pct": lambda s, a: a[0] / 100,
 }
+
+
+def _of_integers(function: str) -> Callable[[Any, list[Any]], Any]:
+    def call(sympy: Any, args: list[Any]) -> Any:
+        if not all(arg.is_integer and arg.is_number for arg in args):
+            raise Unsupported("sympy takes names for polynomials, of which 1 divides all")
+        return getattr(sympy, function)(*args)
+
+    return call
+
+
 _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
     **{
         name: _by_name(function)
@@ -133,10 +144,11 @@ _FUNCTIONS: dict[str, Callable[[Any, list[Any]], Any]] = {
             "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "arcsin": "asin",
             "arccos": "acos", "arctan": "atan", "arccot": "acot", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
             "coth": "coth", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "ln": "log", "log": "log",
-            "abs": "Abs", "floor": "floor", "ceil": "ceiling", "sgn": "sign", "max": "Max", "min": "Min", "gcd": "gcd",
-            "lcm": "lcm", "mod": "Mod", "Re": "re", "Im": "im", "arg": "arg", "erf": "erf", "gammafn": "gamma",
+            "abs": "Abs", "floor": "floor", "ceil": "ceiling", "sgn": "sign", "max": "Max", "min": "Min",
+            "mod": "Mod", "Re": "re", "Im": "im", "arg": "arg", "erf": "erf", "gammafn": "gamma",
         }.items()
     },
+    **{name: _of_integers(name) for name in ("gcd", "lcm")},
 }  # fmt: skip
 
 

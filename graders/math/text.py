@@ -21,7 +21,7 @@ _TIGHT = re.compile(
     r"[\s$~\\](?:(?<!\\)|left(?![A-Za-z])|right(?![A-Za-z])|[,;:!> ]|q?quad(?![A-Za-z])|displaystyle"
     r"|[()\[\]](?!.*\\\\))"
 )
-_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|[~$])+(?=[0-9])")
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])(?:\s|\\[,;:!> ]|\\q?quad(?![A-Za-z])|[~$])+(?=[0-9])")
 _DIGITS = frozenset("0123456789")
 _DFRAC = re.compile(r"\\[dtc]frac")
 

@@ -472,6 +472,8 @@ def _group(text: str, at: int, end: int) -> tuple[int, int, int] | None:
 # Mathematics that was put into \\text{...}: powers, equals signs, coefficients, sums with variables.
 _FORMULA = re.compile(r"[\^=]|\d\s?[a-zA-Z](?![a-zA-Z])(?!\s*$)|[-+*(]\s*\d*[a-z](?![a-z])")
 
+_CALL = re.compile(r"(?:\\left|\\[bB]igl?)?\(")
+
 
 def _text_group(text: str, command: str, start: int, end: int, out: list[Token], spaced: bool, nesting: int) -> None:
     """The content of \\text{...} and its kin: words stay words, a lone letter in a maths font is a variable."""
@@ -491,6 +493,10 @@ def _text_group(text: str, command: str, start: int, end: int, out: list[Token],
         if "\\" in inner and " " not in inner:
             _tokenize(text, start, end, out, True, False, nesting)
             return
+    # \\text{lcm}(4, 6); but 5 \\text{ min} (about) is a quantity.
+    if inner in FUNCTIONS and _CALL.match(text, end + 1) and not (out and out[-1].kind == "num"):
+        out.append(Token("cmd", FUNCTIONS[inner], spaced))
+        return
     before = len(out)
     _tokenize(text, start, end, out, False, _FORMULA.search(inner) is None, nesting)
     if spaced and len(out) > before:

@@ -8,7 +8,11 @@ from graders.math.comparing.found import DIFFERENT, Found, rational_or_none
 from graders.math.comparing.matching import in_order
 from graders.math.tree import Node, negated, number, substituted, symbols
 
-TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "≈": "≈", "≡": "≡"}
+TURNED = {
+    "<": ">", ">": "<", "<=": ">=", ">=": "<=", "⊂": "⊃", "⊃": "⊂", "⊆": "⊇", "⊇": "⊆",
+    **{sign: sign for sign in ("=", "!=", "≈", "≡", "⊥", "∥", "∝")},
+}  # fmt: skip
+"""What each sign is from its other end; one that is not here ("divides") has none."""
 ORDER_SIGNS = frozenset(("<", ">", "<=", ">=", "!="))
 
 
@@ -29,7 +33,7 @@ def compare_chains(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return DIFFERENT
     for args, signs in (
         (answer.args, answer.value),
-        (answer.args[::-1], tuple(TURNED.get(sign, sign) for sign in reversed(answer.value))),
+        (answer.args[::-1], tuple(TURNED.get(sign) for sign in reversed(answer.value))),
     ):
         if signs == gold.value:
             found = in_order(asker, list(gold.args), list(args), depth)

@@ -51,9 +51,9 @@ def compare_regions(asker: Asker, gold: Node, answer: Node, depth: int) -> Found
             return compare_inequalities(asker, gold, answer, depth)
         if gold.op == "list" and answer.op == "list":
             return matched(asker, list(gold.args), list(answer.args), False, depth)
-        if gold.op == answer.op and gold.op in ("union", "inter", "minus") and len(gold.args) == len(answer.args):
+        if gold.op == answer.op and gold.op in ("union", "inter") and len(gold.args) == len(answer.args):
             return matched(asker, list(gold.args), list(answer.args), False, depth)
-        if gold.op == "builder" and answer.op == "builder":
+        if gold.op == answer.op and gold.op in ("builder", "minus") and len(gold.args) == len(answer.args):
             return in_order(asker, list(gold.args), list(answer.args), depth)
         return DIFFERENT
     if mine.name and theirs.name and mine.name != theirs.name and gold.op == "rel" and answer.op == "rel":
