@@ -3,7 +3,7 @@
 #   make setup          virtual environment in .venv from requirements.lock, and the project in it (editable)
 #   make serve          the whole service on this machine; Ctrl-C stops all of it
 #   make check          ruff, ruff format --check, mypy --strict, import-linter
-#   make test           check, then every test that this machine can run, but for the end-to-end ones
+#   make test           check, then every test that this machine can run, but for the end-to-end ones (TEST_WORKERS at once)
 #   make sandbox-image  the image that code is run in (touchstone-sandbox:latest); SANDBOX_VARIANT=slim: a few languages
 #   make image          the service's own image (touchstone:latest)
 #   make e2e            both images, docker-compose up, tests/e2e, down
@@ -26,6 +26,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, for example: make test PYTEST_ARGS="-k format -x"
 PYTEST_ARGS ?=
+# How many tests run at once; 0: one after the other, in this process (for a debugger).
+TEST_WORKERS ?= 2
 
 # Debian's own client carries BuildKit; another one on PATH may want a plug-in that is not there.
 DOCKER ?= $(firstword $(wildcard /usr/bin/docker) docker)
@@ -82,7 +84,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 
 test: check
-	TOUCHSTONE_SANDBOX_IMAGE=$(SANDBOX_IMAGE) $(BIN)/pytest --ignore=tests/e2e $(PYTEST_ARGS)
+	TOUCHSTONE_SANDBOX_IMAGE=$(SANDBOX_IMAGE) $(BIN)/pytest --ignore=tests/e2e -n $(TEST_WORKERS) --dist worksteal \
+		$(PYTEST_ARGS)
 
 bench: setup-dev
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

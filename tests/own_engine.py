@@ -20,6 +20,8 @@ from sandbox.docker_jail import USER
 from sandbox.staging import default_cache, stage_agent
 
 IMAGE = "touchstone-small-jail:latest"
+PREFIX = "ts-engine-"
+"""Of the folders of these engines, which are mounts as well while one runs."""
 _ANSWER_S = 40.0
 _PYTHON = "/usr/bin/python3"
 _LEFT_OUT = ("/test", "/dist-packages", "/site-packages", "/idlelib", "/lib2to3", "/config-3", "/ensurepip")
@@ -38,7 +40,7 @@ class OwnEngine:
 
     def __init__(self, *options: str) -> None:
         """Args: options: more of dockerd's."""
-        self.folder = Path(tempfile.mkdtemp(prefix="ts-engine-"))  # A socket's path must be short.
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # A socket's path must be short.
         self.url = f"unix://{self.folder}/docker.sock"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None

@@ -133,6 +133,7 @@ def test_many_items_are_judged_at_once(service: Service, server: JudgeServer) ->
     assert time.monotonic() - started < 64 * 0.5 / 4
 
 
+@pytest.mark.alone
 def test_a_slow_judge_holds_no_maths_up(service: Service, server: JudgeServer) -> None:
     """Maths sent while a hundred judgements are under way is back long before them."""
     server.delay_s = 3
@@ -146,6 +147,7 @@ def test_a_slow_judge_holds_no_maths_up(service: Service, server: JudgeServer) -
     waiting.join(60)
 
 
+@pytest.mark.alone
 def test_a_slow_judge_holds_no_other_judge_up(service: Service, server: JudgeServer) -> None:
     """A thousand items of a judge that takes its time, more than fit: another judge's are back long before them."""
     server.delays_s = {"/v1/chat/completions": 2}

@@ -15,6 +15,7 @@ from sandbox.limits import MIB, Limits
 from sandbox.pool import PooledRunner
 from sandbox.run import Program, Run
 from tests.jails import DOCKER, DOCKER_USERS, open_kind
+from tests.own_engine import PREFIX
 
 PROGRAMS = {
     "honest": "print(input())",
@@ -72,9 +73,13 @@ def _host(facts: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _mounts() -> list[str]:
-    """The host's, but for those of containers, which come and go with everybody's; ours are told by their label."""
+    """The host's, but for those of containers and engines, which come and go with everybody's.
+
+    Our own containers are told by their label.
+    """
     places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    return [place for place in places if not any(part in place for part in ("/overlay2/", "/containers/", "/netns/"))]
+    others = ("/overlay2/", "/containers/", "/netns/", f"/{PREFIX}")
+    return [place for place in places if not any(part in place for part in others)]
 
 
 def _control_groups() -> set[str]:

@@ -42,6 +42,7 @@ while True:
     assert outcome.wall_s < 8
 
 
+@pytest.mark.alone
 def test_a_sleeper_meets_the_wall_limit_and_is_not_run_again(run_python: RunPython) -> None:
     """Sleeping uses no processor time, so the wall limit ends it; it was not starved, so once is enough."""
     started = time.monotonic()
@@ -114,6 +115,7 @@ def test_memory_within_the_limit_is_reported(run_python: RunPython) -> None:
     assert 100 * MIB < outcome.memory_bytes < 200 * MIB
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stream", [1, 2])
 def test_output_past_the_cap_ends_the_run(run_python: RunPython, stream: int) -> None:
     """Either stream past its cap is OUTPUT_LIMIT, soon, and exactly the cap is kept."""
@@ -224,6 +226,7 @@ def busy_machine() -> Iterator[None]:
         hog.wait()
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("busy_machine")
 def test_waiting_for_a_processor_is_not_held_against_a_program(run_python: RunPython) -> None:
     """A modest program on a busy machine ends well, beyond its wall limit if need be, or gets all of the credit."""
@@ -234,6 +237,7 @@ def test_waiting_for_a_processor_is_not_held_against_a_program(run_python: RunPy
     assert outcome.stdout == b"done\n" or outcome.wall_s > 0.9 * STARVED_FACTOR * 0.4, outcome
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("busy_machine")
 def test_sleeping_on_a_busy_machine_buys_nothing(run_python: RunPython) -> None:
     """A sleeper waits for no processor."""

@@ -114,6 +114,7 @@ def test_killing_everything_kills_only_oneself(attack: Attack) -> None:
     assert (outcome.ended, outcome.signal) == (Ended.SIGNALLED, 9)
 
 
+@pytest.mark.alone
 def test_a_daemon_ends_with_its_program(attack: Attack) -> None:
     """A twice forked process in a session of its own, holding standard output, does not hold up or outlive the run."""
     outcome = attack(
