@@ -121,6 +121,8 @@ def read_reference(given: str) -> Reference:
     letters = _option_letters(shown)
     if letters is not None:
         return Reference(shown, None, letters)
+    if _is_order(shown):
+        return Reference(shown, None)
     read = _tree_or_none(shown)
     measured = quantity(shown, read)
     if read is None:
@@ -128,6 +130,21 @@ def read_reference(given: str) -> Reference:
     if read is None and not text.sensible(shown):
         raise TaskInvalid("unreadable_reference", "the reference answer is neither readable mathematics nor words")
     return Reference(shown, read, quantity=measured)
+
+
+_APART = re.compile(r"[\s,$]|\\[,; ]")
+_CAPITALS = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf)\{)?([A-H]{3,8})\}?")
+
+
+def _is_order(shown: str) -> bool:
+    """Whether a reference is the first few letters in some order, as ABDC: things put in order, and no product."""
+    match = _CAPITALS.fullmatch(shown)
+    return match is not None and sorted(match.group(1)) == list("ABCDEFGH"[: len(match.group(1))])
+
+
+def _in_order(order: str, answer: str) -> bool:
+    """Whether an answer lists the letters of an order one by one, which are no articles: A, B, D, C for ABDC."""
+    return _is_order(order) and _APART.sub("", answer) == order
 
 
 def _option_letters(shown: str) -> frozenset[str] | None:
@@ -335,7 +352,7 @@ class MathGrader:
         """The finding and the tree it was about; a finding of None means that the answer cannot be read."""
         gold = reference.tree
         if gold is None:
-            if text.alike(answer, reference.text):
+            if text.alike(answer, reference.text) or _in_order(reference.text, answer):
                 return Found(True, "text"), None
             return Found(text.same(reference.text, answer) or text.says(reference.text, answer, prompt), "text"), None
         asker = Asker(task.tolerance, task.ordered, prompt, self._residue.equal, 0, _letters_of(prompt))

@@ -7,6 +7,12 @@ from graders.math.comparing.matching import elements, in_order, matched
 from graders.math.comparing.regions import compare_regions
 from graders.math.tree import Node
 
+_EITHER_OR_BOTH = {frozenset(("and",)), frozenset(("or",))}
+
+
+def _names_only(gold: Node, answer: Node) -> bool:
+    return all(arg.op == "sym" for arg in (*gold.args, *answer.args))
+
 
 def compare_list(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
     """The reference is a list of solutions or a set."""
@@ -14,6 +20,8 @@ def compare_list(asker: Asker, gold: Node, answer: Node, depth: int) -> Found:
         return compare_regions(asker, gold, answer, depth)
     if gold.op == "list" and gold.args and any(is_inequality(arg) for arg in gold.args):
         return _relations(asker, gold, answer, depth)
+    if gold.op == answer.op == "list" and {gold.value, answer.value} == _EITHER_OR_BOTH and _names_only(gold, answer):
+        return Found(False, "connective")  # Of statements, p and q is not p or q; of values it is the same list.
     mine = elements(gold)
     if answer.op in ("list", "set"):
         theirs = elements(answer)

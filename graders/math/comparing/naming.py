@@ -1,5 +1,6 @@
 """What only names a quantity, which names are parameters, and the names of logarithms."""
 
+from graders.math.names import names
 from graders.math.tokens import GREEK
 from graders.math.tree import MINUS_ONE, Node, number, operations, symbols
 
@@ -65,6 +66,11 @@ def is_parameter(name: str, prompt_letters: frozenset[str], node: Node) -> bool:
     if name in ("C", "c", "K"):
         return node.op == "add" and Node("sym", (), name) in node.args
     return name in ("k", "n", "m", "t", "s", "l", "j", "p") and "const" in operations(node)
+
+
+OF_INTEGRATION = names("C c K C_0 C_1 C_2 C_3 c_0 c_1 c_2 c_3")
+ANY_CONSTANTS = OF_INTEGRATION | names("A B D k A_1 A_2 k_1 k_2 a b")
+"""What a constant of integration is called in a reference, and what it may be called in an answer."""
 
 
 def has_bare_log(node: Node) -> bool:

@@ -321,6 +321,8 @@ def _solved(relation: Node) -> _Region | None:
         return _Region(_half_line(sign, right), left.value)
     if left.op == "fn" and left.value == "abs" and left.args[0].op == "sym" and not symbols(right):
         return _absolute(sign, left.args[0].value, right)
+    if left.op == "fn" and left.value == "abs" and not symbols(right) and sign != "!=":
+        return _between(sign, left.args[0], right)
     names = symbols(relation)
     if len(names) != 1:
         return None
@@ -367,3 +369,13 @@ def _absolute(sign: str, name: str, bound: Node) -> _Region | None:
             solved=False,
         )
     return None
+
+
+def _between(sign: str, inner: Node, bound: Node) -> _Region | None:
+    """|2x - 3| < a: between -a and a, or beyond them."""
+    parts = [
+        _solved(Node("rel", (inner, bound), (sign,))),
+        _solved(Node("rel", (inner, negated(bound)), (TURNED[sign],))),
+    ]
+    found = _intersected(parts) if sign in ("<", "<=") else _joined(parts)
+    return None if found is None else _Region(found.intervals, found.name, solved=False)

@@ -4,13 +4,14 @@ of `residue` where no rung can tell.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from flint import arb
 
 from graders.math import rungs, units
 from graders.math.balls import NoBall, at_precision, ball
 from graders.math.comparing.found import COMPARISONS_MAX, MEASURES, Found
-from graders.math.comparing.naming import decadic, has_bare_log, is_parameter
+from graders.math.comparing.naming import ANY_CONSTANTS, OF_INTEGRATION, decadic, has_bare_log, is_parameter
 from graders.math.comparing.rounding import rounds_to
 from graders.math.exact import Undefined, rational
 from graders.math.tree import Node, holds, number, operations, renamed, surveyed, symbols
@@ -101,6 +102,9 @@ class Scalars:
         if names == others:
             return None
         mine, theirs = names - others, others - names
+        constants = self._constants(gold, answer, mine, theirs)
+        if constants is not None:
+            return constants
         if len(mine) != 1 or len(theirs) != 1:
             return None
         old, new = next(iter(theirs)), next(iter(mine))
@@ -112,6 +116,24 @@ class Scalars:
             return None
         equal, method = rungs.equal(gold, renamed(answer, {old: new}))
         return Found(True, method) if equal else None
+
+    def _constants(self, gold: Node, answer: Node, mine: frozenset[str], theirs: frozenset[str]) -> Found | None:
+        """C_1 cos x + C_2 sin x and A cos x + B sin x: constants of integration have any names, each its own.
+
+        Not those of the problem: in CV^2/2 the C is a capacitance. Without the problem a function has to stand beside
+        it.
+        """
+        if not (1 <= len(mine) == len(theirs) <= 3 and mine <= OF_INTEGRATION and theirs <= ANY_CONSTANTS):
+            return None
+        if any(name[0] in self.prompt_letters for name in mine | theirs):
+            return None
+        if not self.prompt_letters and not _transcendental(gold):
+            return None
+        for order in permutations(sorted(theirs)):
+            equal, method = rungs.equal(gold, renamed(answer, dict(zip(order, sorted(mine), strict=True))))
+            if equal:
+                return Found(True, method)
+        return None
 
     def _measures(self, gold: Node, answer: Node) -> Found:
         """Percentages, degrees and units: what the reference says decides how a bare number is read."""
@@ -191,4 +213,9 @@ class Scalars:
 
 def _radians(node: Node) -> bool:
     """Whether a number without a unit reads as an angle in radians: it has a pi, or is the value of a function."""
+    return _transcendental(node)
+
+
+def _transcendental(node: Node) -> bool:
+    """Whether it has an e, a pi, an i or a function."""
     return any(name == "const" or name.startswith("fn:") for name in operations(node))

@@ -191,6 +191,11 @@ def _pointed(parser: Lists, name: str) -> Node:
     return Node("sym", (), f"{name} {''.join(letters)}")
 
 
+def _negation(parser: Lists, _name: str) -> Node:
+    """Not p: of a statement, not of a number."""
+    return Node("app", (parser.factor(),), "not")
+
+
 COMMANDS: "dict[str, Callable[[Lists, str], Node]]" = {
     **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac", "flatfrac", "nfrac"), _frac),
     "sqrt": _root,
@@ -214,6 +219,7 @@ COMMANDS: "dict[str, Callable[[Lists, str], Node]]" = {
     "int": _integral,
     "lim": _limit,
     **dict.fromkeys(("angle", "triangle", "measuredangle", "odot", "square"), _pointed),
+    **dict.fromkeys(("neg", "lnot"), _negation),
     "begin": environment,
     **dict.fromkeys(DOTS, _constant(Node("ellipsis"))),
     "imath": _constant(Node("const", (), "i")),

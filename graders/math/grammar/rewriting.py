@@ -13,9 +13,11 @@ _BASED = re.compile(r"\s*(?:\\text\{)?(-?)\(?([0-9A-Za-z]{2,60})\)?_\{?\s*([0-9]
 def based(text: str) -> Node | None:
     """152A_{11}: digits and letters together in a base above ten."""
     match = _BASED.fullmatch(text)
-    if match is None or match.group(2).isdigit() or not any(char.isdigit() for char in match.group(2)):
+    if match is None or match.group(2).isdigit():
         return None
     base = int(match.group(3))
+    if base != 16 and not any(char.isdigit() for char in match.group(2)):
+        return None  # Letters alone are variables, unless they can only be meant as hexadecimal.
     if not 11 <= base <= 36 or any(int(char, 36) >= base for char in match.group(2)):
         return None
     return Node("base", (), (match.group(1) + match.group(2).upper().lstrip("0"), base))
