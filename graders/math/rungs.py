@@ -381,7 +381,10 @@ _DRAWN_DISCRETE = 3
 _DISCRETE_LOW, _DISCRETE_HIGH, _DISCRETE_HIGH_SERIES = 24, 400, 60
 _ENOUGH = 6  # Agreeing points for functions without corners: small, large and negative values of each variable.
 _CORNERED = frozenset(("fn:abs", "fn:max", "fn:min", "fn:sgn", "fn:arg", "fn:Re", "fn:Im", "cases"))
-_DISCRETE = frozenset(("fact", "binom", "fn:floor", "fn:ceil", "fn:mod", "fn:gcd", "fn:lcm", "sum", "prod"))
+_DISCRETE = frozenset(("fact", "binom", "fn:gcd", "fn:lcm", "sum", "prod"))
+_STEPPED = frozenset(("fn:floor", "fn:ceil", "fn:mod"))
+_REAL_NAMES = frozenset("xyztuvw")
+"""Variables that stand for any real number, also below a floor: that of x is not x. Others there are whole numbers."""
 
 
 @lru_cache(maxsize=8192)
@@ -409,8 +412,11 @@ def _unknown(name: str, args: tuple[Ball, ...]) -> Ball:
 def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> bool | None:
     if len(names) > 24:
         return None
+    stepped = bool(found & _STEPPED)
     discrete = bool(found & _DISCRETE) or _alternating(gold) or _alternating(answer)
-    cornered = bool(found & _CORNERED) or {"root", "pow"} <= found  # The root of a square has a corner too.
+    if stepped and not discrete:
+        discrete = _REAL_NAMES.isdisjoint(names)
+    cornered = stepped or bool(found & _CORNERED) or {"root", "pow"} <= found  # The root of a square has a corner too.
     imaginary = _has_i(gold) or _has_i(answer)
     agreed = complex_agreed = 0
     shown: dict[str, arb] = {}  # The last point at which both sides agreed.
@@ -421,6 +427,8 @@ def _sampled(gold: Node, answer: Node, names: list[str], found: set[str]) -> boo
                 env = {name: arb(1 + (point * (2 * i + 1) + 7 * (len(names) - i)) % 23) for i, name in enumerate(names)}
             else:
                 env = {name: arb(_coordinate(name, point)) for name in names}
+                if stepped:
+                    env |= {name: env[name].ceil() for name in names if name not in _REAL_NAMES}
             try:
                 left, right = ball(gold, env, _unknown), ball(answer, env, _unknown)
             except Undefined:

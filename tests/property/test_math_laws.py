@@ -128,9 +128,12 @@ barred = st.recursive(
 @settings(SETTINGS, max_examples=500)
 @given(barred)
 def test_plain_bars_are_read_as_bars_with_sides(text):
-    """Absolute values in sums, products and one another: the same tree as where each bar says whether it opens."""
+    """Absolute values in sums, products and one another: the same tree as where each bar says whether it opens.
+
+    Of three bars in a row nobody can say which of them open.
+    """
     plain = text.replace(r"\lvert ", "|").replace(r"\rvert ", "|")
-    assume(r"\lvert \lvert" not in text or r"\rvert \rvert" not in text or "||||" not in plain)
+    assume("|||" not in plain)
     assert parse(plain) == parse(text)
 
 

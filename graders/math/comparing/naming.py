@@ -51,8 +51,12 @@ def may_be_asked(node: Node) -> bool:
 
 
 def names_differ(left: Node | None, right: Node | None) -> bool:
-    """Two labels that cannot mean the same: x = 3 is not y = 3. Functions may use any letter."""
-    if left is None or right is None or left.op != "sym" or right.op != "sym":
+    """Two labels that cannot mean the same: x = 3 is not y = 3, nor AB = 3 BC = 3. Functions may use any letter."""
+    if left is None or right is None:
+        return False
+    if left.op == right.op == "mul" and all(map(_single, (*left.args, *right.args))):
+        return sorted(arg.value for arg in left.args) != sorted(arg.value for arg in right.args)
+    if left.op != "sym" or right.op != "sym":
         return False
     return bool(left.value != right.value and len(left.value) == 1 and len(right.value) == 1)
 

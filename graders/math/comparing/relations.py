@@ -24,7 +24,7 @@ def compare_relation(asker: Asker, gold: Node, answer: Node, depth: int) -> Foun
             if not theirs.consistent:
                 return HEDGED
             found = _named_values(asker, mine, theirs, depth)
-            if found.equal or not symbols(mine.value):
+            if found.equal or not (symbols(mine.value) or symbols(theirs.value)):
                 return found
         if mine.value is not gold and not symbols(gold.args[-1]) and theirs.value is answer:
             # The reference is a solution; an equation that still has to be solved is none.
