@@ -44,6 +44,7 @@ _FILES_BYTES = 1024 * MIB
 _RUN_FILES_BYTES = 256 * MIB
 _RUN_INODES = 8192
 _PROCESSES = 1024
+_OPEN_FILES = 4096
 _ENGINE_S = 30
 _COMPLAINTS_BYTES = 4000
 _ORPHAN_S = 600
@@ -283,7 +284,9 @@ def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str |
         nano_cpus=len(os.sched_getaffinity(0)) * 10**9,
         ulimits=[
             docker.types.Ulimit(name="core", soft=0, hard=0),
-            docker.types.Ulimit(name="nofile", soft=1024, hard=1024),
+            # The agent's; runs have fewer. It also bounds the descriptors that are on their way in messages of all
+            # processes of the user, whichever jail they are in, and a program can keep some 500 of them on the way.
+            docker.types.Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES),
         ],
         tmpfs=folders,
         ipc_mode="private",

@@ -73,6 +73,7 @@ _OUTBOX_BYTES_MAX = 4 * 2**20  # Above this the agent stops reading from the can
 _CHANNEL_BACKLOG_BYTES_MAX = 128 * 2**20  # Above this the channel is closed: the candidate does not read.
 _BACKSTOP_S = 3.0
 _SPAWNER_READY_S = 60.0
+_ON_THE_WAY_S = 2.0
 _SPARE_S = 90.0  # Longer than the pool leaves a jail without a check, which wants a spare.
 _STACK_BYTES_MAX = 4 * 2**30
 _OPEN_FILES = 256
@@ -123,7 +124,7 @@ class Spawner:
     def order(self, order: bytes, fds: list[int]) -> None:
         """Ask for a spare; one at a time. Raises: SpawnerLost."""
         try:
-            socket.send_fds(self.sock, [order], fds)
+            send_fds(self.sock, order, fds)
         except OSError as error:
             raise SpawnerLost(f"spawner: {error}") from error
 
@@ -554,7 +555,7 @@ class Agent:
                 view = memoryview(stdin)
                 while view:
                     view = view[os.write(spare.stdin_fd, view) :]
-                socket.send_fds(spare.status, [request], fds)
+                send_fds(spare.status, request, fds)
             except (BrokenPipeError, ConnectionResetError):
                 self._drop(spare)
             except BaseException:
@@ -984,6 +985,23 @@ def spawner_environment() -> dict[str, str]:
     A zygote has it already, so that its forks need not change it.
     """
     return {**CANDIDATE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)}
+
+
+def send_fds(sock: socket.socket, message: bytes, fds: list[int]) -> None:
+    """A message with descriptors.
+
+    The kernel lets each user have so many on the way at once, and jails share users: told "too many" we wait a moment.
+    Raises: OSError.
+    """
+    patience = time.monotonic() + _ON_THE_WAY_S
+    while True:
+        try:
+            socket.send_fds(sock, [message], fds)
+            return
+        except OSError as error:
+            if error.errno != errno.ETOOMANYREFS or time.monotonic() > patience:
+                raise
+            time.sleep(0.005)
 
 
 def landlock_version() -> int:
