@@ -33,7 +33,7 @@ from sandbox.lease import Lease, sweep_leases
 from sandbox.limits import COMPILE_LIMITS, MIB, Limits
 from sandbox.protocol import STARVED_FACTOR, Frame
 from sandbox.run import Ended, Program, Run, RunOutcome
-from sandbox.session import RunRefused, Session, WardenLost
+from sandbox.session import RunRefused, Session, WardenLost, check_run
 from sandbox.staging import agent_digest, default_cache, stage_agent, stage_header
 
 CANDIDATES_PER_JAIL = 200
@@ -357,8 +357,8 @@ class JailPool:
             for source, bound, expected in checks:
                 placed = place(Program("python", {"main.py": source}), read_languages()["python"])
                 warm.session.open(placed, limits, "")
-                warm.session.start(placed, 0, Run(stdin=b"21\n"), bound)
-                outcome, _ = warm.session.outcome(0, bound)
+                warm.session.start(placed, Run(stdin=b"21\n"), bound)
+                outcome, _ = warm.session.outcome(bound)
                 found = (outcome.ended, outcome.exit_code, outcome.stdout)
                 warm.session.leave()
                 if not warm.session.is_clean() or found != expected:
@@ -481,6 +481,8 @@ class PooledCandidate:
         """See runner.Candidate. Runs go in growing bunches while they are quick, so that waiting costs less."""
         bounded = replace(limits, memory_bytes=min(limits.memory_bytes, self._memory_bytes))
         self._check_ready()
+        for run in runs:
+            check_run(run)
         done = 0
         bunch = 1
         tries = 0
@@ -523,7 +525,7 @@ class PooledCandidate:
             warm = self._borrowed()
             self._talking = True
             try:
-                warm.session.start(self._placed, 0, run, bounded, talk=True)
+                warm.session.start(self._placed, run, bounded, talk=True)
                 warm.session.flush()
                 conversation = PooledConversation(warm.session, bounded)
                 try:
@@ -596,12 +598,12 @@ class PooledCandidate:
     def _run_chunk(self, chunk: Sequence[Run], limits: Limits, outcomes: list[RunOutcome]) -> list[float]:
         """Run them, adding each outcome as it comes; returns how long each waited for a processor."""
         session = self._borrowed().session
-        for number, run in enumerate(chunk):
-            session.start(self._placed, number, run, limits)
         delays: list[float] = []
         try:
-            for number in range(len(chunk)):
-                outcome, delay_s = session.outcome(number, limits)
+            for run in chunk:
+                session.start(self._placed, run, limits)
+            for _ in chunk:
+                outcome, delay_s = session.outcome(limits)
                 outcomes.append(outcome)
                 delays.append(delay_s)
         except SandboxFault:
@@ -695,7 +697,7 @@ class PooledConversation:
         elif done == "silent":
             self._silent = True
         elif done == "run":
-            self._outcome, _ = self._session.read_outcome(frame, 0)
+            self._outcome, _ = self._session.read_outcome(frame)
         else:
             self._session.broken = True
             raise JailLost(f"{self._session.jail.name}: {frame.head.get('message') or frame.head!r:.500}")

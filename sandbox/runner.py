@@ -44,7 +44,8 @@ class Candidate(Protocol):
         """Run one after the other, each in fresh namespaces with a fresh work folder.
 
         Yields: one outcome per run, in order, as each ends; closing the iterator early stops the rest.
-        Raises: SandboxFault if an outcome could not be had because of us.
+        Raises: SandboxFault if an outcome could not be had because of us; ValueError, before anything is run, for file
+            names that would leave the work folder and for arguments that no program can be given.
         """
 
     def talk(self, run: Run, limits: Limits) -> AbstractContextManager[Conversation]:

@@ -4,6 +4,8 @@ Turns what the agent reports into outcomes. Everything that is not an outcome of
 which the session is `broken` and its jail must go. Not for several threads at once.
 """
 
+import collections
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,8 @@ from sandbox.run import Ended, Run, RunOutcome
 _SEND_S = 60.0
 _SLACK_S = 20.0  # Beyond the agent's own backstop; reached only when the agent itself is gone or frozen.
 _SIGXCPU = 24
+_ARGUMENTS_MAX = 2048  # With a language's own, well below what the launcher takes.
+_ARGUMENT_BYTES_MAX = 96 * 1024
 _ENDED = {
     "cpu": Ended.TIME_LIMIT,
     "wall": Ended.TIME_LIMIT,
@@ -48,7 +52,8 @@ class Session:
         self._writer = FrameWriter()
         self._frames: list[Frame] = []
         self._prepared: list[bytes] = []
-        self._outstanding = 0
+        self._numbers = itertools.count()
+        self._due: collections.deque[int] = collections.deque()  # Runs asked for, whose outcomes are still to come.
         self._opening = False  # The agent's word that a program lies there is still to come, before any other.
         self._leaving = False  # Likewise that a program is gone.
 
@@ -156,40 +161,42 @@ class Session:
         leaving, self._leaving = self._leaving, False
         return not leaving or bool(self.expect("close", _SLACK_S).head["strangers"] == 0)
 
-    def start(self, placed: Placed, number: int, run: Run, limits: Limits, talk: bool = False) -> None:
+    def start(self, placed: Placed, run: Run, limits: Limits, talk: bool = False) -> None:
         """Ask for a run; outcomes come in the order asked. It begins with the next flush, at the latest when one waits.
 
-        Raises: SandboxFault; ValueError for a bad file name.
+        Raises: SandboxFault; ValueError as `check_run`.
         """
+        check_run(run)
         files, body = _pack(run.files)
         language = placed.language
         spawner = placed.flavour() if language.zygote else "exec"
         head = self._command(placed, language.run, limits, spawner)
         head["argv"] += run.args
+        number = next(self._numbers)  # No two of a jail are equal, so that no outcome is taken for another's.
         self.prepare(
             {"do": "talk" if talk else "run", "n": number, "stdin": len(run.stdin), "files": files, **head},
             run.stdin,
             *body,
         )
-        self._outstanding += 1
+        self._due.append(number)
 
-    def outcome(self, number: int, limits: Limits) -> tuple[RunOutcome, float]:
+    def outcome(self, limits: Limits) -> tuple[RunOutcome, float]:
         """How the run that is due ended, and for how long it was kept waiting for a processor. Raises: SandboxFault."""
         frame = self.expect("run", limits.wall_limit_s * STARVED_FACTOR + _SLACK_S)
-        return self.read_outcome(frame, number)
+        return self.read_outcome(frame)
 
-    def read_outcome(self, frame: Frame, number: int) -> tuple[RunOutcome, float]:
+    def read_outcome(self, frame: Frame) -> tuple[RunOutcome, float]:
         """As `outcome`, from the frame at hand."""
-        if frame.head["n"] != number:
+        due = self._due.popleft() if self._due else None
+        if frame.head["n"] != due:
             self.broken = True
-            raise JailLost(f"{self.jail.name}: run {frame.head['n']} where {number} was due")
-        self._outstanding -= 1
+            raise JailLost(f"{self.jail.name}: run {frame.head['n']} where {due} was due")
         report = frame.head["outcome"]
         return self._outcome(report, frame.body), float(report.get("delay_s", 0.0))
 
     def stop(self) -> None:
         """Want nothing any more of what was asked. Raises: JailLost."""
-        if self._outstanding == 0:
+        if not self._due:
             return
         self.send({"do": "stop"})
         while True:
@@ -199,7 +206,7 @@ class Session:
                 self.broken = True
                 raise JailLost(f"{self.jail.name} does not stop") from error
             if frame.head.get("done") == "stop":
-                self._outstanding = 0
+                self._due.clear()
                 return
 
     def _command(self, placed: Placed, command: tuple[str, ...], limits: Limits, spawner: str) -> dict[str, Any]:
@@ -261,6 +268,19 @@ class Session:
         """Frames as they come. Raises: TimeoutError at the deadline; JailLost."""
         while True:
             yield self.next_frame(max(0.0, deadline - time.monotonic()))
+
+
+def check_run(run: Run) -> None:
+    """Refuse what no program could be given.
+
+    Raises: ValueError.
+    """
+    for name in run.files:
+        check_name(name)
+    if len(run.args) > _ARGUMENTS_MAX or sum(len(arg.encode()) + 1 for arg in run.args) > _ARGUMENT_BYTES_MAX:
+        raise ValueError(f"at most {_ARGUMENTS_MAX} arguments, of {_ARGUMENT_BYTES_MAX} bytes together")
+    if any("\0" in arg for arg in run.args):
+        raise ValueError("an argument holds no NUL")
 
 
 def _pack(files: Any) -> tuple[list[list[Any]], list[bytes]]:

@@ -235,3 +235,30 @@ def test_the_hello_program_of_each_language_works(runner: PooledRunner, language
         assert candidate.compiled is None or candidate.compiled.exited_zero, candidate.compiled
         (outcome,) = candidate.run([Run(stdin=b"21\n")], Limits(cpu_s=10))
     assert outcome.stdout.split() == [b"hello", b"42"], outcome
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [Run(files={"../up": b""}), Run(args=("a\0b",)), Run(args=("x",) * 5000), Run(args=("y" * 200_000,))],
+    ids=["name", "NUL", "many", "long"],
+)
+def test_what_no_program_can_be_given_costs_no_jail_and_no_other_runs_output(runner: PooledRunner, bad: Run) -> None:
+    """It is refused before anything begins, and what the program is asked after it gets its own answers."""
+    program = Program("python", {"main.py": b"print(input())"})
+    jails = {facts["pid"] for facts in runner.facts()}
+    with runner.open(program) as candidate:
+        with pytest.raises(ValueError, match=r"file names|argument"):
+            list(candidate.run([Run(b"a0\n"), Run(b"a1\n"), bad], Limits()))
+        for text in (b"b0\n", b"b1\n", b"b2\n"):
+            assert [outcome.stdout for outcome in candidate.run([Run(text)], Limits())] == [text]
+    assert {facts["pid"] for facts in runner.facts()} == jails
+
+
+def test_an_interruption_in_the_middle_leaves_nothing_to_be_taken_for_another_runs(runner: PooledRunner) -> None:
+    """Whoever stops listening after the first outcome, and asks again, hears what was asked then."""
+    with runner.open(Program("python", {"main.py": b"print(input())"})) as candidate:
+        for start in range(0, 60, 20):
+            texts = [f"{start + n}\n".encode() for n in range(20)]
+            outcomes = candidate.run([Run(text) for text in texts], Limits())
+            assert next(outcomes).stdout == texts[0]
+            outcomes.close()
