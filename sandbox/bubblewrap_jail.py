@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sandbox.cgroup import JailCgroup
 from sandbox.errors import JailLost, JailUnavailable
+from sandbox.users import JailUser
 
 _PYTHON = "/usr/bin/python3"
 _ENTER = str(Path(__file__).with_name("enter.py"))
@@ -37,7 +38,6 @@ _GROUP = b"root:x:0:\ncandidate:x:1000:\n"
 _HOSTS = b"127.0.0.1 localhost sandbox\n::1 localhost\n"
 _NSSWITCH = b"passwd: files\ngroup: files\nhosts: files\n"
 
-_USER_FIRST, _USER_COUNT = 61_184, 3_000  # Above what Debian's adduser and systemd's DynamicUser= hand out.
 _FILES_BYTES = 1024 * 2**20
 _COMPLAINTS_LINES = 50
 _CLOSE_S = 5.0
@@ -148,6 +148,7 @@ class BubblewrapJail:
         self,
         program: str,
         agent_folder: Path,
+        users: Path,
         header_folder: Path | None = None,
         toolchains: tuple[Toolchain, ...] = (),
         memory_bytes: int | None = None,
@@ -157,6 +158,7 @@ class BubblewrapJail:
         Args:
             program: bubblewrap itself.
             agent_folder: what staging.stage_agent gave.
+            users: folder of the leases of user ids.
             header_folder: what staging.stage_header gave.
             toolchains: shown under /opt.
             memory_bytes: bound on all of the jail's memory, where a control group can be made for it.
@@ -165,6 +167,9 @@ class BubblewrapJail:
         """
         number = next(_jail_numbers)
         self._name = f"bubblewrap-{os.getpid()}-{number}"
+        # Root's jails get a user of their own; everyone else's run as whoever starts them.
+        self._user = JailUser(users) if os.getuid() == 0 else None
+        user = None if self._user is None else self._user.id
         self._cgroup = JailCgroup.make(f"touchstone-{os.getpid()}-{number}", memory_bytes)
         ours, theirs = socket.socketpair()
         self._sock = ours
@@ -173,8 +178,6 @@ class BubblewrapJail:
             stack.callback(theirs.close)
             command = _Command(stack)
             _describe_world(command, agent_folder, header_folder, toolchains)
-            # Root's jails get a user of their own; everyone else's run as whoever starts them.
-            user = _USER_FIRST + (os.getpid() * 8 + number) % _USER_COUNT if os.getuid() == 0 else None
             try:
                 self._process = subprocess.Popen(
                     command.finish(program, self._cgroup.process_files, user),
@@ -189,6 +192,7 @@ class BubblewrapJail:
             except (OSError, subprocess.SubprocessError) as error:
                 ours.close()
                 self._cgroup.remove()
+                self._release_user()
                 raise JailUnavailable(f"bubblewrap cannot be started: {error}") from error
         if user is None:
             self._cgroup.add(self._process.pid)
@@ -253,11 +257,16 @@ class BubblewrapJail:
             try:
                 self._process.wait(_CLOSE_S)
             except subprocess.TimeoutExpired:
-                return
+                return  # Its user is nobody else's while it lives.
         self._listener.join(_CLOSE_S)
         if self._process.stderr is not None and not self._listener.is_alive():
             self._process.stderr.close()
         self._cgroup.remove()
+        self._release_user()
+
+    def _release_user(self) -> None:
+        if self._user is not None:
+            self._user.release()
 
     def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it was asked for above.

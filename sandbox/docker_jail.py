@@ -1,10 +1,10 @@
 """A jail as a container: created, spoken to over its attached stream, killed and removed. The only user of the engine.
 
 No call to the engine is made while a run is under way; creating and removing is the pool's keeper's affair. The
-container has no network, no capabilities, a read-only root, a user that is not root, and a system-call profile of our
-own (image/seccomp.json) that lets the launcher make namespaces. Its agent ends when the attached stream does, and the
-engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even that misses. What could not be
-removed because the engine was away is removed when the next container is made.
+container has no network, no capabilities, a read-only root, a user that is not root and no other jail's, and a
+system-call profile of our own (image/seccomp.json) that lets the launcher make namespaces. Its agent ends when the
+attached stream does, and the engine removes it then, so that a killed worker leaves nothing; `sweep` is for what even
+that misses. What could not be removed because the engine was away is removed when the next container is made.
 
 Where engine or kernel refuse namespaces there is a second form (`Walls.USERS`, docs/decisions/0010): the engine's own
 profile, an agent that is root with no capability but to become someone else, a user id of its own for each run, and
@@ -32,8 +32,10 @@ from sandbox.errors import JailLost, JailUnavailable, SeparationRefused
 from sandbox.lease import Lease, is_held
 from sandbox.limits import MIB
 from sandbox.protocol import WALLS_OF_USERS, WALLS_VARIABLE
+from sandbox.users import JailUser
 
-USER = 61_183
+GROUP = 61_183
+"""The image's word for who may read the agent's code; see image/Dockerfile."""
 LABEL = "touchstone.sandbox"
 LABEL_LEASE = "touchstone.lease"
 
@@ -44,7 +46,6 @@ _FILES_BYTES = 1024 * MIB
 _RUN_FILES_BYTES = 256 * MIB
 _RUN_INODES = 8192
 _PROCESSES = 1024
-_OPEN_FILES = 4096
 _ENGINE_S = 30
 _COMPLAINTS_BYTES = 4000
 _ORPHAN_S = 600
@@ -110,6 +111,7 @@ class DockerJail:
         facts: EngineFacts,
         runtime: str | None,
         left_behind: set[str],
+        users: Path,
         walls: Walls = Walls.NAMESPACES,
     ) -> None:
         """Create, attach, start.
@@ -121,6 +123,7 @@ class DockerJail:
             facts: what ask_engine said.
             runtime: another OCI runtime; None means the engine's default.
             left_behind: containers that are still to be removed; all jails of a pool share it.
+            users: folder of the leases of user ids.
             walls: what keeps its runs apart.
         Raises: JailUnavailable; SeparationRefused when the engine answers and will not have such a container.
         """
@@ -130,17 +133,21 @@ class DockerJail:
         self._id = ""
         self._buffer = bytearray()
         self._stderr = bytearray()
+        # Where users keep runs apart each run has one of its own, and the agent is root.
+        self._user = JailUser(users) if walls is Walls.NAMESPACES else None
+        agent = 0 if self._user is None else self._user.id
         try:
             self._client = docker.from_env(timeout=_ENGINE_S)
         except _ENGINE_ERRORS as error:
+            self._release_user()
             raise JailUnavailable(f"no container engine answers: {error}") from error
         try:
             api = self._client.api
             self._remove_left_behind()
             created = api.create_container(
                 image,
-                host_config=_host_config(api, memory_bytes, facts, runtime, walls),
-                user=f"{USER}:{USER}" if walls is Walls.NAMESPACES else "0:0",
+                host_config=_host_config(api, memory_bytes, facts, runtime, walls, agent),
+                user=f"{agent}:{GROUP}" if walls is Walls.NAMESPACES else "0:0",
                 environment={} if walls is Walls.NAMESPACES else {WALLS_VARIABLE: WALLS_OF_USERS},
                 hostname="sandbox",
                 network_disabled=True,
@@ -225,6 +232,11 @@ class DockerJail:
                 self._remove(self._id)
         with contextlib.suppress(*_ENGINE_ERRORS):
             self._client.close()
+        self._release_user()
+
+    def _release_user(self) -> None:
+        if self._user is not None:
+            self._user.release()
 
     def _remove(self, container: str) -> None:
         # It may be gone already, or on its way: --rm and the end of its input see to that.
@@ -256,12 +268,14 @@ class DockerJail:
         return b"".join(pieces)
 
 
-def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str | None, walls: Walls) -> dict[str, Any]:
+def _host_config(
+    api: Any, memory_bytes: int, facts: EngineFacts, runtime: str | None, walls: Walls, agent: int
+) -> dict[str, Any]:
     """Every wall of the container; docs/threat-model.md gives the reason for each."""
     security = ["no-new-privileges:true"]
     options: dict[str, Any] = {}
-    agent = USER if walls is Walls.NAMESPACES else 0
-    folders = {"/jail": f"rw,nosuid,nodev,size={_FILES_BYTES},mode=0700,uid={agent},gid={agent}"}
+    group = GROUP if walls is Walls.NAMESPACES else 0
+    folders = {"/jail": f"rw,nosuid,nodev,size={_FILES_BYTES},mode=0700,uid={agent},gid={group}"}
     if walls is Walls.NAMESPACES:
         security.append("seccomp=" + json.dumps(json.loads(_PROFILE.read_text())))
         if facts.apparmor:
@@ -282,12 +296,9 @@ def _host_config(api: Any, memory_bytes: int, facts: EngineFacts, runtime: str |
         mem_limit=memory_bytes,
         memswap_limit=memory_bytes,
         nano_cpus=len(os.sched_getaffinity(0)) * 10**9,
-        ulimits=[
-            docker.types.Ulimit(name="core", soft=0, hard=0),
-            # The agent's; runs have fewer. It also bounds the descriptors that are on their way in messages of all
-            # processes of the user, whichever jail they are in, and a program can keep some 500 of them on the way.
-            docker.types.Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES),
-        ],
+        # Open files: a candidate's are bounded by its launcher. The agent wants as many as the engine gives, since the
+        # kernel compares with that number what its user has on the way through sockets.
+        ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
         tmpfs=folders,
         ipc_mode="private",
         auto_remove=True,

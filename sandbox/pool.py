@@ -740,8 +740,8 @@ def open_runner(
         kind: "docker", "bubblewrap", or "auto": docker where an engine answers and has the image, else bubblewrap.
         jails: kept warm by this runner, at least 1.
         image: the image of docker jails.
-        run_dir: folder for admission slots and leases; processes that share it share the host's slots. None means a
-            folder of this user's under the system's temporary folder.
+        run_dir: folder for admission slots and leases; processes that share it share the host's slots and its user
+            ids. None means a folder of this user's under the system's temporary folder.
         cores: runs at once on this host; None means as many as the processors this process may use.
         memory_bytes: what each jail can give to a run.
         candidates_per_jail: after so many a jail is replaced.
@@ -855,7 +855,9 @@ def _plan(
     left_behind: set[str] = set()
 
     def container(walls: Walls) -> Callable[[], Jail]:
-        return lambda: DockerJail(image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind, walls)
+        return lambda: DockerJail(
+            image, memory_bytes + _JAIL_OVERHEAD_BYTES, lease, facts, runtime, left_behind, run_dir / "users", walls
+        )
 
     plans = [_Plan(container(Walls.NAMESPACES))]
     if kind == "auto" and runtime is None:
@@ -877,4 +879,6 @@ def _bubblewrap(run_dir: Path, memory_bytes: int) -> Callable[[], Jail]:
         agent_folder = stage_agent(cache)
     header_folder = stage_header(cache)
     toolchains = find_toolchains(os.environ)
-    return lambda: BubblewrapJail(program, agent_folder, header_folder, toolchains, memory_bytes + _JAIL_OVERHEAD_BYTES)
+    return lambda: BubblewrapJail(
+        program, agent_folder, run_dir / "users", header_folder, toolchains, memory_bytes + _JAIL_OVERHEAD_BYTES
+    )

@@ -7,8 +7,11 @@ The meaning of the heads is agent.agent's and pool's affair. Runs on both sides 
 the standard library.
 """
 
+import errno
 import json
+import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +41,7 @@ CANDIDATE_ENVIRONMENT = {
 }
 
 _PREFIX = struct.Struct(">III")
+_RECHECK_S = 0.002
 
 
 class FrameError(Exception):
@@ -107,3 +111,23 @@ class FrameReader:
             del self._buffer[:end]
             self.sequence += 1
             yield Frame(head, body)
+
+
+def send_descriptors(sock: socket.socket, data: bytes, fds: list[int], patience_s: float) -> None:
+    """One message with descriptors.
+
+    The kernel counts by user what is on its way, over all processes, and refuses whoever has a lower limit of open
+    files than that: so a run that is ending can be in our way for a moment, and is waited for.
+
+    Raises: OSError.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            socket.send_fds(sock, [data], fds)
+        except OSError as error:
+            if error.errno != errno.ETOOMANYREFS or time.monotonic() >= deadline:
+                raise
+            time.sleep(_RECHECK_S)
+        else:
+            return

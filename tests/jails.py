@@ -50,7 +50,8 @@ def _open_without_compiler(run_dir: Path) -> PooledRunner:
     assert not (agent / "launcher").exists()
     toolchains = find_toolchains(os.environ)
     return PooledRunner(
-        JailPool(lambda: BubblewrapJail(program, agent, None, toolchains), 1, 200), Admission(run_dir / "slots", 2)
+        JailPool(lambda: BubblewrapJail(program, agent, run_dir / "users", None, toolchains), 1, 200),
+        Admission(run_dir / "slots", 2),
     )
 
 
@@ -59,7 +60,7 @@ def _open_without_namespaces(run_dir: Path, candidates_per_jail: int) -> PooledR
     facts = ask_engine(IMAGE)
 
     def make() -> Jail:
-        return DockerJail(IMAGE, 4608 * MIB, lease, facts, None, set(), Walls.USERS)
+        return DockerJail(IMAGE, 4608 * MIB, lease, facts, None, set(), run_dir / "users", Walls.USERS)
 
     pool = JailPool(make, 1, candidates_per_jail)
     return PooledRunner(pool, Admission(run_dir / "slots", 2), after_close=lease.release)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.docker_jail import USER
+from sandbox.docker_jail import GROUP
 from sandbox.staging import default_cache, stage_agent
 
 IMAGE = "touchstone-small-jail:latest"
@@ -145,7 +145,7 @@ def own_engine(*options: str) -> Iterator[OwnEngine]:
 def _image_options() -> list[str]:
     start = "import sys; sys.path.insert(0, '/touchstone'); from sandbox.agent.agent import main; main()"
     words = ", ".join(f'"{word}"' for word in (_PYTHON, "-I", "-S", "-c", start))
-    changes = [f"ENTRYPOINT [{words}]", f"USER {USER}:{USER}", "ENV PATH=/usr/bin:/bin LANG=C.UTF-8 HOME=/box"]
+    changes = [f"ENTRYPOINT [{words}]", f"USER {GROUP}:{GROUP}", "ENV PATH=/usr/bin:/bin LANG=C.UTF-8 HOME=/box"]
     return [word for change in changes for word in ("--change", change)]
 
 
@@ -187,7 +187,7 @@ def _is_left_out(name: str) -> bool:
 
 def _ours(member: tarfile.TarInfo) -> tarfile.TarInfo:
     """As the Dockerfile does: for the agent's user, and no candidate's."""
-    member.uid, member.gid = 0, USER
+    member.uid, member.gid = 0, GROUP
     member.mode &= 0o750
     return member
 

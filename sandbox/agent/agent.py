@@ -48,6 +48,7 @@ from sandbox.protocol import (
     FrameError,
     FrameReader,
     FrameWriter,
+    send_descriptors,
 )
 
 HOME = b"/jail"
@@ -73,10 +74,11 @@ _OUTBOX_BYTES_MAX = 4 * 2**20  # Above this the agent stops reading from the can
 _CHANNEL_BACKLOG_BYTES_MAX = 128 * 2**20  # Above this the channel is closed: the candidate does not read.
 _BACKSTOP_S = 3.0
 _SPAWNER_READY_S = 60.0
-_ON_THE_WAY_S = 2.0
 _SPARE_S = 90.0  # Longer than the pool leaves a jail without a check, which wants a spare.
 _STACK_BYTES_MAX = 4 * 2**30
 _OPEN_FILES = 256
+_OPEN_FILES_MAX = 2**20  # The agent's own; more than a jail's processes can have on its way through sockets.
+_DESCRIPTORS_S = 5.0  # How long a run's start waits for descriptors of the run before to be gone.
 _INODES = 4096
 _WORLD_BYTES = 64 * 2**20
 
@@ -121,10 +123,10 @@ class Spawner:
     process: subprocess.Popen[bytes]
     sock: socket.socket
 
-    def order(self, order: bytes, fds: list[int]) -> None:
+    def order(self, order: bytes, fds: list[int], patience_s: float) -> None:
         """Ask for a spare; one at a time. Raises: SpawnerLost."""
         try:
-            send_fds(self.sock, order, fds)
+            send_descriptors(self.sock, order, fds, patience_s)
         except OSError as error:
             raise SpawnerLost(f"spawner: {error}") from error
 
@@ -549,13 +551,13 @@ class Agent:
         """Hand a run to a spare; to a new one when the one at hand has died meanwhile."""
         for spare in (self._spares.pop(kind, None), None):
             if spare is None:
-                spare = self._order(kind)
+                spare = self._order(kind, _DESCRIPTORS_S)
             try:
                 spare.settle()
                 view = memoryview(stdin)
                 while view:
                     view = view[os.write(spare.stdin_fd, view) :]
-                send_fds(spare.status, request, fds)
+                send_descriptors(spare.status, request, fds, _DESCRIPTORS_S)
             except (BrokenPipeError, ConnectionResetError):
                 self._drop(spare)
             except BaseException:
@@ -566,7 +568,7 @@ class Agent:
                 return spare
         raise SpawnerLost(f"{kind}: its wardens die")
 
-    def _order(self, kind: str) -> Spare:
+    def _order(self, kind: str, patience_s: float = 0.0) -> Spare:
         """Have a spare made. Nothing waits for it before it is wanted. Raises: OSError, SpawnerLost."""
         spawner = self._spawner(kind)
         ours: list[int] = []
@@ -592,7 +594,7 @@ class Agent:
             fixed = _ORDER.pack(
                 _ORDER_MAGIC, inodes, world_bytes, user, warden_user, self._landlock, len(self._filter) // 8
             )
-            spawner.order(fixed + self._filter, theirs)
+            spawner.order(fixed + self._filter, theirs, patience_s)
         except BaseException:
             for fd in ours:
                 os.close(fd)
@@ -987,23 +989,6 @@ def spawner_environment() -> dict[str, str]:
     return {**CANDIDATE_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)}
 
 
-def send_fds(sock: socket.socket, message: bytes, fds: list[int]) -> None:
-    """A message with descriptors.
-
-    The kernel lets each user have so many on the way at once, and jails share users: told "too many" we wait a moment.
-    Raises: OSError.
-    """
-    patience = time.monotonic() + _ON_THE_WAY_S
-    while True:
-        try:
-            socket.send_fds(sock, [message], fds)
-            return
-        except OSError as error:
-            if error.errno != errno.ETOOMANYREFS or time.monotonic() > patience:
-                raise
-            time.sleep(0.005)
-
-
 def landlock_version() -> int:
     """What the launcher can use of Landlock: the kernel's version of it, from 2 on; 0: nothing.
 
@@ -1034,6 +1019,9 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     wanted = _STACK_BYTES_MAX if hard == resource.RLIM_INFINITY else min(_STACK_BYTES_MAX, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))  # For the zygotes: the gap is fixed when they start.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = _OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(_OPEN_FILES_MAX, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))  # See send_descriptors.
     # Frames travel on copies, so that a stray print cannot fall between them.
     stdin_fd, stdout_fd = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)

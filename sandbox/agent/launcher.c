@@ -941,7 +941,8 @@ static ssize_t receive(int sock, char *bytes, size_t bytes_max, int *fds, int *f
     return size;
 }
 
-/* One message, and a descriptor with it unless that is -1. */
+/* One message, and a descriptor with it unless that is -1. The kernel refuses it (ETOOMANYREFS) while processes of our user
+ * have more descriptors on their way than we may open files: a run that is ending, which is waited for. */
 static int give(int sock, const void *bytes, size_t size, int fd) {
     char control[CMSG_SPACE(sizeof(int))];
     struct iovec part = {(void *)bytes, size};
@@ -956,11 +957,14 @@ static int give(int sock, const void *bytes, size_t size, int fd) {
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &fd, sizeof(int));
     }
-    ssize_t n;
-    do {
-        n = sendmsg(sock, &message, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 ? -1 : 0;
+    const uint64_t until = now_us() + 60 * 1000000u;
+    const struct timespec pause = {0, 2000000};
+    while (sendmsg(sock, &message, MSG_NOSIGNAL) < 0) {
+        if (errno == EINTR) continue;
+        if (errno != ETOOMANYREFS || now_us() >= until) return -1;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
 }
 
 /* The answer to an order: 0, the warden's process id and a pidfd of it; or an error number. */

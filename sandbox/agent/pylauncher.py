@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sandbox.protocol import STARVED_FACTOR
+from sandbox.protocol import STARVED_FACTOR, send_descriptors
 
 _ORDER = struct.Struct("=IIQIIII")
 _ANSWER = struct.Struct("=ii")
@@ -40,6 +40,7 @@ _CAP_KILL, _CAP_SYS_PTRACE = 5, 19
 _CALLS = {"x86_64": (56, 126, 317, 436), "aarch64": (220, 91, 277, 436)}  # clone, capset, seccomp, close_range.
 _SECCOMP_SET_MODE_FILTER, _SPEC_ALLOW = 1, 4
 _LOOK_S = 0.02
+_DESCRIPTORS_S = 60.0
 _FILES_UNSEEN = 128 << 20  # What pages of files are taken to be in a run that ended before the first look.
 
 
@@ -133,7 +134,7 @@ class PyLauncher:
                     os.close(fd)
                 answer = _ANSWER.pack(code, pid)
                 if code == 0:
-                    socket.send_fds(sock, [answer], [pidfd.value])
+                    send_descriptors(sock, answer, [pidfd.value], _DESCRIPTORS_S)
                     os.close(pidfd.value)
                 else:
                     sock.send(answer)
@@ -183,7 +184,7 @@ class PyLauncher:
                 request.fds = fds
                 self._fill_world(order, request, box)
                 channel = [request.fds.pop()] if request.flags & _HAS_CHANNEL else []
-                socket.send_fds(ours, [message], channel)
+                send_descriptors(ours, message, channel, _DESCRIPTORS_S)
                 for fd in channel:
                     os.close(fd)
                 ours.close()

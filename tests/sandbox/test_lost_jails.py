@@ -65,7 +65,7 @@ def _opened(folder: Path, fails_at: Callable[[int], bool], garble: bool = False)
     calls = iter(range(10**9))
 
     def make() -> Jail:
-        return FailingJail(BubblewrapJail(program, agent), calls, fails_at, garble)
+        return FailingJail(BubblewrapJail(program, agent, folder / "users"), calls, fails_at, garble)
 
     runner = PooledRunner(JailPool(make, 1, 100), Admission(folder / "slots", 2))
     try:
@@ -124,7 +124,7 @@ def test_a_jail_is_retired_after_its_candidates(tmp_path: Path) -> None:
     born: list[str] = []
 
     def make() -> Jail:
-        jail = BubblewrapJail(program, agent)
+        jail = BubblewrapJail(program, agent, tmp_path / "users")
         born.append(jail.name)
         return jail
 

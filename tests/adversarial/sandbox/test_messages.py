@@ -1,4 +1,4 @@
-"""Descriptors kept on their way in messages that nobody reads: the kernel counts them by user; jails share users."""
+"""Descriptors kept on their way in messages that nobody reads: the kernel counts them by user."""
 
 import threading
 from pathlib import Path
