@@ -64,3 +64,25 @@ def _open_without_namespaces(run_dir: Path, candidates_per_jail: int) -> PooledR
 
     pool = JailPool(make, 1, candidates_per_jail)
     return PooledRunner(pool, Admission(run_dir / "slots", 2), after_close=lease.release)
+
+
+def open_counted(kind: str, run_dir: Path, born: list[str], memory_bytes: int = 1024 * MIB) -> PooledRunner:
+    """One warm jail of so much memory: "bubblewrap" or "docker". `born` is told of each that is made."""
+    facts = ask_engine(IMAGE) if kind.startswith("docker") else None
+    if facts is not None and not (facts.answers and facts.has_image):
+        pytest.skip(facts.complaint)
+    lease = Lease(run_dir / "leases")
+
+    def make() -> Jail:
+        jail: Jail
+        if facts is not None:
+            jail = DockerJail(IMAGE, memory_bytes, lease, facts, None, set(), run_dir / "users")
+        else:
+            program = find_bubblewrap()
+            assert program is not None
+            agent = stage_agent(default_cache())
+            jail = BubblewrapJail(program, agent, run_dir / "users", memory_bytes=memory_bytes)
+        born.append(jail.name)
+        return jail
+
+    return PooledRunner(JailPool(make, 1, 200), Admission(run_dir / "slots", 2), after_close=lease.release)

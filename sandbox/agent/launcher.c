@@ -602,7 +602,7 @@ static void forbid_writing_elsewhere(uint32_t version, int status_fd) {
     const struct {
         const char *path;
         uint64_t allowed;
-    } places[] = {{"/box", inside}, {"/tmp", inside}, {"/dev/shm", inside}, {"/dev", existing}, {"/proc", existing}};
+    } places[] = {{"/box", inside}, {"/tmp", inside}, {"/dev/shm", inside}, {"/dev", existing}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         struct landlock_place place = {places[i].allowed, open(places[i].path, O_PATH | O_CLOEXEC)};
         if (place.folder < 0 || syscall(SYS_landlock_add_rule, set, 1, &place, 0) < 0) fail(status_fd, places[i].path);
@@ -619,6 +619,14 @@ static void confine(const struct parsed *request) {
     sigset_t none;
     setsid();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(status_fd, "no new privileges");
+    /* Should the kernel run out of memory, this dies, not the agent, and must not be able to change that: /proc becomes
+     * read-only, and where it is not the run's own Landlock forbids writing there. The file is ours only while we are
+     * dumpable. */
+    prctl(PR_SET_DUMPABLE, 1);
+    if (write_text("/proc/self/oom_score_adj", "1000") < 0) fail(status_fd, "oom_score_adj");
+    if (!order->run_user &&
+        mount(NULL, "/proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        fail(status_fd, "read-only proc");
     if (order->landlock) forbid_writing_elsewhere(order->landlock, status_fd);
     for (int capability = 0; capability < 64 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) >= 0; capability++) {
     }
@@ -635,8 +643,6 @@ static void confine(const struct parsed *request) {
     keep_capabilities(0);
     umask(022);
     prctl(PR_SET_DUMPABLE, 1); /* Its own memory is its own: without this /dev/stdin cannot be opened. */
-    /* Should the kernel run out of memory, this dies, not the agent. The file is ours only while we are dumpable. */
-    if (write_text("/proc/self/oom_score_adj", "1000") < 0) fail(status_fd, "oom_score_adj");
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     struct sock_fprog program = {(unsigned short)order->filter_count, request->filter};

@@ -34,7 +34,8 @@ _NONE, _CPU, _WALL, _MEMORY, _ASKED, _COLLECT = range(6)
 
 # newuser, newpid, newns, newipc, newuts, and a pidfd for the parent.
 _CLONE_FLAGS = 0x10000000 | 0x20000000 | 0x00020000 | 0x08000000 | 0x04000000 | 0x00001000 | signal.SIGCHLD
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 32, 4096, 16384, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 1, 2, 4, 8, 32
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 24, 38, 47
 _CAP_KILL, _CAP_SYS_PTRACE = 5, 19
 _CALLS = {"x86_64": (56, 126, 317, 436), "aarch64": (220, 91, 277, 436)}  # clone, capset, seccomp, close_range.
@@ -256,14 +257,18 @@ class PyLauncher:
     def _confine(self, order: _Order) -> None:
         """What is taken away before the program is known."""
         os.setsid()
+        self._libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+        with open("/proc/self/oom_score_adj", "w") as file:  # Ours only while we are dumpable.
+            file.write("1000")
+        # So that it stays: memory that nobody maps must not end the agent before the one who holds it.
+        read_only = _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+        self._mount("none", "/proc", None, read_only)
         for capability in range(64):
             self._libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
         self._libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0)
         self._keep_capabilities(0)
         os.umask(0o022)
         self._libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-        with open("/proc/self/oom_score_adj", "w") as file:  # Ours only while we are dumpable.
-            file.write("1000")
         if self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             os._exit(71)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -7,16 +7,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from sandbox.admission import Admission
-from sandbox.bubblewrap_jail import BubblewrapJail, find_bubblewrap
-from sandbox.docker_jail import LABEL_LEASE, DockerJail, ask_engine
-from sandbox.jail import Jail
-from sandbox.lease import Lease
+from sandbox.docker_jail import LABEL_LEASE, ask_engine
 from sandbox.limits import MIB, Limits
-from sandbox.pool import JailPool, PooledRunner, open_runner
+from sandbox.pool import PooledRunner, open_runner
 from sandbox.run import Ended, Program, Run, RunOutcome
-from sandbox.staging import default_cache, stage_agent
-from tests.jails import DOCKER, IMAGE
+from tests.jails import DOCKER, IMAGE, open_counted
 
 SENDERS = 60
 HOLD_MS = 3000
@@ -70,33 +65,11 @@ def _double(runner: PooledRunner, number: int) -> RunOutcome:
     return outcome
 
 
-def _open(kind: str, folder: Path, born: list[str]) -> PooledRunner:
-    """One warm jail; `born` is told of each that is made."""
-    if kind == "docker":
-        facts = ask_engine(IMAGE)
-        if not (facts.answers and facts.has_image):
-            pytest.skip(facts.complaint)
-    lease = Lease(folder / "leases")
-
-    def make() -> Jail:
-        jail: Jail
-        if kind == "docker":
-            jail = DockerJail(IMAGE, 1024 * MIB, lease, facts, None, set(), folder / "users")
-        else:
-            program = find_bubblewrap()
-            assert program is not None
-            jail = BubblewrapJail(program, stage_agent(default_cache()), folder / "users")
-        born.append(jail.name)
-        return jail
-
-    return PooledRunner(JailPool(make, 1, 200), Admission(folder / "slots", 2), after_close=lease.release)
-
-
 @pytest.mark.parametrize("kind", ["bubblewrap", DOCKER])
 def test_descriptors_on_their_way_in_one_jail_stop_nobody_in_another(kind: str, tmp_path: Path) -> None:
     """Fifteen thousand of them: jails are born and programs run beside them as ever, and no jail is lost."""
     born: list[str] = []
-    hostile, honest = _open(kind, tmp_path, []), _open(kind, tmp_path, born)
+    hostile, honest = open_counted(kind, tmp_path, []), open_counted(kind, tmp_path, born)
     found: list[RunOutcome] = []
 
     def attack() -> None:
@@ -112,7 +85,7 @@ def test_descriptors_on_their_way_in_one_jail_stop_nobody_in_another(kind: str, 
             number += 1
             assert _double(honest, number).stdout == b"%d\n" % (2 * number)
             if number % 20 == 0:
-                _open(kind, tmp_path, born).close()
+                open_counted(kind, tmp_path, born).close()
     finally:
         thread.join()
         hostile.close()

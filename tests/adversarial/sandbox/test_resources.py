@@ -3,12 +3,15 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sandbox.limits import MIB, Limits
+from sandbox.pool import PooledRunner
 from sandbox.protocol import STARVED_FACTOR
-from sandbox.run import Ended, RunOutcome
+from sandbox.run import Ended, Program, Run, RunOutcome
+from tests.jails import DOCKER, open_counted
 
 Attack = Callable[..., RunOutcome]
 LIMITS = Limits(cpu_s=0.5, wall_s=2.0, memory_bytes=192 * MIB, output_bytes=MIB, processes=32, file_bytes=16 * MIB)
@@ -100,3 +103,59 @@ def test_it_ends_soon_and_harms_nobody(attack: Attack, name: str) -> None:
     # Longer than the wall limit only by the time that a busy machine let it wait for a processor; and perhaps repeated.
     assert outcome.wall_s < STARVED_FACTOR * LIMITS.wall_limit_s + 1
     assert time.monotonic() - started < 2 * STARVED_FACTOR * LIMITS.wall_limit_s + 4
+
+
+def test_nobody_leaves_the_front_of_the_queue_when_memory_runs_out(attack: Attack, runner: PooledRunner) -> None:
+    """A run that the kernel would spare could have its agent killed in its place, and get a fault for a verdict.
+
+    Not covered: a container without namespaces on a kernel or engine without Landlock.
+    """
+    outcome = attack(
+        "import os\nfor path in ('oom_score_adj', 'oom_adj', f'task/{os.getpid()}/oom_score_adj'):\n"
+        "  try: open('/proc/self/' + path, 'w').write('0')\n  except OSError as error: pass\n"
+        "if os.fork() == 0:\n  try: open('/proc/self/oom_score_adj', 'w').write('-1000')\n  except OSError: pass\n"
+        "  print(open('/proc/self/oom_score_adj').read(), flush=True); os._exit(0)\n"
+        "os.wait(); print(open('/proc/self/oom_score_adj').read())",
+        limits=LIMITS,
+    )
+    held = outcome.stdout.split() == [b"1000", b"1000"]
+    assert held or not ("namespaces" in runner.isolation or "landlock" in runner.isolation), outcome
+
+
+SOCKETS = """
+import os, socket, time
+for path in ('/proc/self/oom_score_adj',):
+  try: open(path, 'w').write('0')
+  except OSError: pass
+for _ in range(60):
+  if os.fork() == 0:
+    pairs = []
+    try:
+      while True:
+        pairs.append(socket.socketpair()); pairs[-1][0].setblocking(False); pairs[-1][1].setblocking(False)
+        for side in pairs[-1]:
+          try:
+            while True: side.send(b'x' * 60000)
+          except BlockingIOError: pass
+    except OSError: pass
+    time.sleep(9)
+    os._exit(0)
+time.sleep(9)
+"""
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", DOCKER])
+def test_memory_in_sockets_ends_the_run_and_not_its_jail(kind: str, tmp_path: Path) -> None:
+    """What lies in sockets is in nobody's resident set; the control group's bound is met, and the run's processes die."""
+    born: list[str] = []
+    runner = open_counted(kind, tmp_path, born)
+    try:
+        with runner.open(Program("python", {"main.py": SOCKETS.encode()})) as hostile:
+            (outcome,) = hostile.run([Run()], Limits(cpu_s=8, wall_s=8, memory_bytes=512 * MIB))
+        with runner.open(Program("python", {"main.py": b"print(input())"})) as honest:
+            (after,) = honest.run([Run(stdin=b"still here\n")], Limits())
+    finally:
+        runner.close()
+    assert outcome.ended in {MEMORY, TIME, SIGNALLED, EXITED}
+    assert after.stdout == b"still here\n"
+    assert len(born) == 1
