@@ -78,6 +78,7 @@ _SPARE_S = 90.0  # Longer than the pool leaves a jail without a check, which wan
 _STACK_BYTES_MAX = 4 * 2**30
 _OPEN_FILES = 256
 _OPEN_FILES_MAX = 2**20  # The agent's own; more than a jail's processes can have on its way through sockets.
+_NETWORK_FILES = ("dev", "snmp", "netstat", "snmp6", "ip6_flowlabel")
 _DESCRIPTORS_S = 5.0  # How long a run's start waits for descriptors of the run before to be gone.
 _INODES = 4096
 _WORLD_BYTES = 64 * 2**20
@@ -244,6 +245,7 @@ class Agent:
         self._held_back = False  # Frames wait for their successors.
         self._wardens: list[int] = []  # Pidfds of those that have reported.
         self._oom_kills = read_oom_kills()
+        self._network = read_network()
 
     # ---- The loop ----
 
@@ -374,10 +376,10 @@ class Agent:
         elif action == "talk":
             self._run(frame, talk=True)
         elif action == "close":
-            # The candidate is done with: its folders go. "strangers" counts processes that should not be there.
+            # The candidate is done with: its folders go. "strangers" counts what should not be there.
             self._forget_program()
             self._await_wardens(_BACKSTOP_S)
-            self._send({"done": "close", "strangers": self._strangers() + self._unclean})
+            self._send({"done": "close", "strangers": self._strangers() + self._unclean + self._has_used_network()})
         elif action == "stopped":
             self._send({"done": "stop"})
         elif action == "ping":
@@ -915,6 +917,10 @@ class Agent:
                     count += 1
         return count
 
+    def _has_used_network(self) -> bool:
+        """Has anything gone by way of the jail's loopback, or been tried to? Then the next candidate could see it."""
+        return self._users is None and read_network() != self._network
+
     def _facts(self) -> dict[str, Any]:
         strangers = self._strangers()
         return {
@@ -979,6 +985,21 @@ def read_oom_kills() -> int | None:
         except (OSError, ValueError):
             continue
     return None
+
+
+def read_network() -> tuple[bytes, ...]:
+    """What this jail's network has counted, and what may outlive the socket that asked for it.
+
+    A connection that waits for its end is not looked for: it has been counted.
+    """
+    found: list[bytes] = []
+    for name in _NETWORK_FILES:
+        try:
+            with open(f"/proc/net/{name}", "rb") as file:
+                found.append(file.read())
+        except OSError:  # A kernel without IPv6.
+            found.append(b"")
+    return tuple(found)
 
 
 def spawner_environment() -> dict[str, str]:

@@ -1,12 +1,14 @@
 """What one program leaves, the next must not find (families D, J and K), within one jail and one candidate."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sandbox.limits import Limits
 from sandbox.pool import PooledRunner
-from sandbox.run import Program, Run, RunOutcome
+from sandbox.run import Ended, Program, Run, RunOutcome
+from tests.jails import DOCKER, open_counted
 
 Attack = Callable[..., RunOutcome]
 
@@ -76,6 +78,53 @@ def test_the_next_run_of_the_same_candidate_finds_nothing(runner: PooledRunner, 
     with runner.open(Program("python", {"main.py": source.encode()})) as candidate:
         _, outcome = candidate.run([Run(stdin=b"1\n"), Run(stdin=b"2\n")], Limits())
     assert outcome.stdout == b"clean\n", outcome
+
+
+TALK = """
+import socket
+server = socket.create_server(('127.0.0.1', 4243))
+ours = socket.create_connection(('127.0.0.1', 4243))
+theirs = server.accept()[0]
+ours.sendall(b'3')
+theirs.close(); ours.close(); server.close()
+"""
+SEND = """
+import socket
+try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'3', ('127.0.0.1', 4244))
+except OSError: pass
+"""
+SEND_NOWHERE = """
+import socket
+try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'3', ('8.8.8.8', 53))
+except OSError: pass
+"""
+LOOK_AROUND = """
+import glob
+for path in sorted(glob.glob('/proc/net/*')):
+    try: print(path, open(path).read())
+    except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", DOCKER])
+@pytest.mark.parametrize(
+    "source", [TALK, SEND, SEND_NOWHERE], ids=["a connection", "a datagram", "a datagram to nowhere"]
+)
+def test_what_went_through_the_network_is_seen_by_no_other_candidate(kind: str, source: str, tmp_path: Path) -> None:
+    """Neither ports in TIME_WAIT, which could be words, nor counters: such a jail is not lent again. Others are."""
+    born: list[str] = []
+    runner = open_counted(kind, tmp_path, born)
+    try:
+        for program, jails in ((LOOK_AROUND, 1), ("print(3)", 1), (source, 1), (LOOK_AROUND, 2), ("print(3)", 2)):
+            with runner.open(Program("python", {"main.py": program.encode()})) as candidate:
+                (outcome,) = candidate.run([Run()], Limits())
+            assert (outcome.ended, outcome.exit_code, len(born)) == (Ended.EXITED, 0, jails)
+            if program == LOOK_AROUND:
+                tcp = outcome.stdout.decode().partition("/proc/net/tcp ")[2].partition("/proc/net/")[0]
+                assert "0100007F:1093" not in tcp
+                assert outcome.stdout.decode().partition("lo:")[2].split()[:16] == ["0"] * 16
+    finally:
+        runner.close()
 
 
 def test_a_run_never_sees_another_runs_input(runner: PooledRunner) -> None:
