@@ -465,6 +465,9 @@ static int build_world(const struct order *order, uid_t uid, gid_t gid, int stat
     bind_or_fail(status_fd, "/jail/shm", "/dev/shm");
     bind_or_fail(status_fd, "/jail/none", "/touchstone");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) fail(status_fd, "proc");
+    /* Terminals of its own, or none: those of the jail keep modes and times, and "ptmx" may be ours to close to others. */
+    if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,max=64") < 0)
+        bind_or_fail(status_fd, "/jail/none", "/dev/pts");
     if (sethostname("sandbox", 7) < 0) fail(status_fd, "hostname");
 
     return enter_world(status_fd, box);

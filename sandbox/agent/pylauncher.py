@@ -236,6 +236,11 @@ class PyLauncher:
         for name, place in (("box", "/box"), ("tmp", "/tmp"), ("shm", "/dev/shm"), ("none", "/touchstone")):  # noqa: S108
             self._mount(f"/jail/{name}", place, None, _MS_BIND)
         self._mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+        terminals = "newinstance,ptmxmode=0666,mode=0620,max=64"
+        try:
+            self._mount("devpts", "/dev/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, terminals)
+        except OSError:
+            self._mount("/jail/none", "/dev/pts", None, _MS_BIND)
         self._libc.sethostname(b"sandbox", 7)
         os.chdir("/box")
         return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), os.open("/box", os.O_RDONLY | os.O_DIRECTORY)

@@ -52,6 +52,13 @@ PAIRS: dict[str, tuple[str, str]] = {
         "import os, sys\nopen(sys.argv[0], 'w').write('print(3)'); os.unlink(sys.argv[0])",
         "print('clean')",
     ),
+    "terminals": (
+        "import os\nfor path, mode in (('/dev/pts/ptmx', 0), ('/dev/pts', 0o700)):\n"
+        "  for change in (lambda: os.utime(path, (3, 3)), lambda: os.chmod(path, mode)):\n"
+        "    try: change()\n    except OSError: pass",
+        "import os\na, b = os.openpty(); os.write(a, b'3\\n'); os.read(b, 9)\nseen = os.stat('/dev/pts/ptmx')\n"
+        "print('clean' if (seen.st_mode & 0o777, int(seen.st_mtime) == 3) == (0o666, False) else seen)",
+    ),
     "a POSIX semaphore and shared memory": (
         "import os\nfrom multiprocessing import shared_memory\ns = shared_memory.SharedMemory('leak', True, 10); "
         "os._exit(0)",
