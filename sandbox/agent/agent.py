@@ -244,7 +244,6 @@ class Agent:
         self._flushed = 0.0
         self._held_back = False  # Frames wait for their successors.
         self._wardens: list[int] = []  # Pidfds of those that have reported.
-        self._oom_kills = read_oom_kills()
         self._network = read_network()
 
     # ---- The loop ----
@@ -516,6 +515,7 @@ class Agent:
                 _INODES + sum(count for _, count in laid),
             )
             request = self._request(flags, limits, head, environment)
+            oom_kills = read_oom_kills()  # Before the run begins; what was killed in the one before is not its doing.
             spare = self._deliver(kind, request, theirs, stdin)
         except BaseException:
             if channel is not None:
@@ -534,7 +534,7 @@ class Agent:
             stderr_fd=spare.stderr_fd,
             finish=finish,
             channel=channel,
-            oom_kills=self._oom_kills,
+            oom_kills=oom_kills,
         )
         self._current = run
         self._watch(run.stdout_fd, select.EPOLLIN, lambda _events: self._on_stdout(run))
@@ -775,8 +775,8 @@ class Agent:
 
     def _saw_oom(self, run: RunUnderWay) -> bool:
         """Did the kernel kill for lack of memory since the run began? Asked when a run was killed by no one we know."""
-        before, self._oom_kills = run.oom_kills, read_oom_kills()
-        return before is not None and self._oom_kills is not None and self._oom_kills > before
+        now = read_oom_kills()
+        return run.oom_kills is not None and now is not None and now > run.oom_kills
 
     # ---- The conversation's channel ----
 

@@ -159,3 +159,22 @@ def test_memory_in_sockets_ends_the_run_and_not_its_jail(kind: str, tmp_path: Pa
     assert outcome.ended in {MEMORY, TIME, SIGNALLED, EXITED}
     assert after.stdout == b"still here\n"
     assert len(born) == 1
+
+
+@pytest.mark.docker
+def test_what_was_killed_in_one_run_is_not_held_against_the_next(tmp_path: Path) -> None:
+    """The kernel took the first one's children for lack of memory, and the first ended well; the second kills itself."""
+    hold = "import os\nif os.fork() == 0:\n  x = b'x' * (600 << 20); os._exit(0)\nos.wait()"
+    die = "import os\nos.kill(os.getpid(), 9)"
+    runner = open_counted("docker", tmp_path, [], memory_bytes=512 * MIB)
+    try:
+        found: list[RunOutcome] = []
+        kills: list[int] = [runner.facts()[0]["oom_kills"]]
+        for source in (hold, die):
+            with runner.open(Program("python", {"main.py": source.encode()})) as candidate:
+                found += candidate.run([Run()], Limits(cpu_s=8, memory_bytes=2048 * MIB))
+            kills.append(runner.facts()[0]["oom_kills"])
+    finally:
+        runner.close()
+    assert (found[0].ended, kills[1] > kills[0], kills[2]) == (EXITED, True, kills[1]), (found, kills)
+    assert (found[1].ended, found[1].signal) == (SIGNALLED, 9)
