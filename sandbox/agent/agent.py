@@ -550,10 +550,9 @@ class Agent:
     # ---- Spares ----
 
     def _deliver(self, kind: str, request: bytes, fds: list[int], stdin: bytes) -> Spare:
-        """Hand a run to a spare; to a new one when the one at hand has died meanwhile."""
-        for spare in (self._spares.pop(kind, None), None):
-            if spare is None:
-                spare = self._order(kind, _DESCRIPTORS_S)
+        """Hand a run to a spare; to a new one when the one at hand has died meanwhile, or could not be made."""
+        for kept in (self._spares.pop(kind, None), None):
+            spare = kept or self._order(kind, _DESCRIPTORS_S)
             try:
                 spare.settle()
                 view = memoryview(stdin)
@@ -562,6 +561,10 @@ class Agent:
                 send_descriptors(spare.status, request, fds, _DESCRIPTORS_S)
             except (BrokenPipeError, ConnectionResetError):
                 self._drop(spare)
+            except RunRefused:  # While a run goes on there may be no process to be had, and after it there is.
+                self._drop(spare)
+                if kept is None:
+                    raise
             except BaseException:
                 self._drop(spare)
                 raise

@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -91,5 +92,42 @@ def test_a_spare_that_dies_while_it_waits_costs_nothing(tmp_path: Path) -> None:
         assert _children() == jails
         (fact,) = runner.facts()
         assert fact["strangers"] == 0
+    finally:
+        runner.close()
+
+
+def _zygotes_below(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                if b"zygote.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(child)
+                found += _zygotes_below(child)
+    return found
+
+
+def _allow_processes(pid: int, allowed: int) -> None:
+    """As its own user, since root need not have the right."""
+    user = int(Path(f"/proc/{pid}/status").read_text().partition("Uid:")[2].split()[0])
+    code = f"import resource as r; r.prlimit({pid}, r.RLIMIT_NPROC, ({allowed}, r.prlimit({pid}, r.RLIMIT_NPROC)[1]))"
+    subprocess.run(["/usr/bin/python3", "-c", code], user=user, group=user, extra_groups=[], cwd="/", check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become the user of a jail")
+def test_a_spare_that_could_not_be_made_costs_nothing(tmp_path: Path) -> None:
+    """No process was to be had while a run went on; there is one for the next, in that jail."""
+    runner = open_runner("bubblewrap", jails=1, run_dir=tmp_path)
+    try:
+        jails = _children()
+        program = Program("python", {"main.py": b"input()\nprint('whole')"})
+        with runner.open(program) as candidate:
+            # The first takes the spare that is there, and has the next one refused.
+            for allowed in (1, 4096):
+                for zygote in _zygotes_below(os.getpid()):
+                    _allow_processes(zygote, allowed)
+                (outcome,) = candidate.run([Run(stdin=b"x")], LIMITS)
+                assert outcome.stdout == b"whole\n"
+        assert _children() == jails
     finally:
         runner.close()
