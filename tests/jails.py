@@ -85,4 +85,4 @@ def open_counted(kind: str, run_dir: Path, born: list[str], memory_bytes: int = 
         born.append(jail.name)
         return jail
 
-    return PooledRunner(JailPool(make, 1, 200), Admission(run_dir / "slots", 2), after_close=lease.release)
+    return PooledRunner(JailPool(make, 1, 10**6), Admission(run_dir / "slots", 2), after_close=lease.release)
