@@ -88,6 +88,7 @@ def api() -> None:
     """Run one API process (needs TOUCHSTONE_REDIS_URL)."""
     import uvicorn
 
+    from app.door import serve
     from app.main import create_app
     from app.processes import die_with_parent
 
@@ -96,17 +97,19 @@ def api() -> None:
         errors.print("TOUCHSTONE_REDIS_URL is not set; `touchstone serve` starts an embedded store instead")
         raise typer.Exit(2)
     die_with_parent()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.stop_grace_s),
-        timeout_keep_alive=75,
-        backlog=4096,
-        h11_max_incomplete_event_size=64 * 1024,
+    serve(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.stop_grace_s),
+            timeout_keep_alive=75,
+            backlog=4096,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
     )
 
 
