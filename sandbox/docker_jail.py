@@ -314,27 +314,35 @@ def _host_config(
     return config
 
 
-def sweep_containers(lease_folder: Path) -> int:
-    """Remove containers whose owner is gone. Returns how many. Never raises.
+def sweep_containers(lease_folder: Path) -> tuple[int, frozenset[str] | None]:
+    """Remove containers whose owner is gone. Never raises.
 
     An owner is alive while it holds its lease's file. A lease unknown to this folder may be held on another machine
     or in another container: of those only what has been stopped for a while is removed.
+
+    Returns: how many, and the leases of the containers that are still there; None where the engine does not answer.
     """
-    removed = 0
+    removed, left = 0, set()
     try:
         client = docker.from_env(timeout=_ENGINE_S)
     except _ENGINE_ERRORS:
-        return 0
+        return 0, None
     try:
         for row in client.api.containers(all=True, filters={"label": LABEL}):
-            held = is_held(lease_folder, row["Labels"].get(LABEL_LEASE, ""))
+            lease = row["Labels"].get(LABEL_LEASE, "")
+            held = is_held(lease_folder, lease)
             stopped = row["State"] != "running" and time.time() - row["Created"] > _ORPHAN_S
             if held is False or (held is None and stopped):
-                with contextlib.suppress(docker.errors.APIError):
+                try:
                     client.api.remove_container(row["Id"], force=True, v=True)
+                except docker.errors.APIError:  # On its way already, as a rule.
+                    left.add(lease)
+                else:
                     removed += 1
+            else:
+                left.add(lease)
     except _ENGINE_ERRORS:
-        pass
+        return removed, None
     finally:
         client.close()
-    return removed
+    return removed, frozenset(left)

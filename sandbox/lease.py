@@ -8,7 +8,11 @@ import contextlib
 import fcntl
 import os
 import secrets
+import time
 from pathlib import Path
+
+KEPT_S = 86_400
+"""Seconds that a dead owner's lease is kept where no engine says which containers are left of it."""
 
 
 class Lease:
@@ -49,13 +53,18 @@ def is_held(folder: Path, name: str) -> bool | None:
         os.close(fd)
 
 
-def sweep_leases(folder: Path) -> int:
-    """Remove the files of dead owners; returns how many. Containers that bear their names must go first."""
+def sweep_leases(folder: Path, named: frozenset[str] | None) -> int:
+    """Remove the files of dead owners; returns how many.
+
+    Args: named: leases that containers bear, which are kept: without its file nobody could tell any more that such a
+        container's owner is dead. None where nobody knows, since no engine answers: then all are kept for a day.
+    """
     removed = 0
     if folder.is_dir():
         for path in folder.iterdir():
-            if is_held(folder, path.name) is False:
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                kept = time.time() - path.stat().st_mtime < KEPT_S if named is None else path.name in named
+                if not kept and is_held(folder, path.name) is False:
                     path.unlink()
                     removed += 1
     return removed

@@ -771,7 +771,8 @@ def sweep(run_dir: Path | None = None) -> int:
     """
     run_dir = run_dir or default_run_dir()
     leases = run_dir / "leases"
-    return sweep_containers(leases) + sweep_cgroups() + sweep_leases(leases)
+    containers, named = sweep_containers(leases)
+    return containers + sweep_cgroups() + sweep_leases(leases, named)
 
 
 def default_run_dir() -> Path:

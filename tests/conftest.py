@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.store import EmbeddedStore
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
+FAULTS = Path(__file__).parent / "faults"
 
 
 @contextlib.contextmanager
@@ -33,6 +34,13 @@ def turn(folder: Path, alone: bool) -> Iterator[None]:
             yield
         finally:
             fcntl.flock(room, fcntl.LOCK_UN)  # By name: a process that the test forked may have the file open as well.
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Faults are told by time that passes: leases, outages, restarts. A busy neighbour would be one more."""
+    for item in items:
+        if FAULTS in item.path.parents:
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

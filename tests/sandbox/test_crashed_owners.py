@@ -65,8 +65,10 @@ def test_bubblewrap_jails_die_with_their_owner(tmp_path: Path) -> None:
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait(5)
     assert _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), 10)
-    assert sweep(tmp_path) >= 1
-    assert list((tmp_path / "leases").iterdir()) == []
+    sweep(tmp_path)
+    left = list((tmp_path / "leases").iterdir())
+    # Where no engine answers nobody knows whether a container bears the lease.
+    assert left == [] if ask_engine(IMAGE).answers else not any(is_held(path.parent, path.name) for path in left)
     assert not list(Path("/sys/fs/cgroup").glob(f"*/touchstone-{owner.pid}-*"))
 
 
@@ -88,6 +90,7 @@ def test_containers_go_with_their_owner(tmp_path: Path) -> None:
     owner.wait(5)
     sweep(tmp_path)
     assert _until(lambda: containers() == [], 15)
+    sweep(tmp_path)
     assert list((tmp_path / "leases").iterdir()) == []
 
 
@@ -95,10 +98,15 @@ def test_a_lease_is_held_until_released_or_its_owner_dies(tmp_path: Path) -> Non
     """The three answers, and that a sweep respects a living owner."""
     lease = Lease(tmp_path)
     assert is_held(tmp_path, lease.name) is True
-    assert sweep_leases(tmp_path) == 0
+    assert sweep_leases(tmp_path, frozenset()) == 0
     lease.release()
     assert is_held(tmp_path, lease.name) is None
     (tmp_path / "1-dead").touch()
     assert is_held(tmp_path, "1-dead") is False
-    assert sweep_leases(tmp_path) == 1
+    assert sweep_leases(tmp_path, frozenset({"1-dead"})) == 0  # A container bears it.
+    assert sweep_leases(tmp_path, None) == 0  # One may.
+    assert sweep_leases(tmp_path, frozenset()) == 1
+    (tmp_path / "2-dead").touch()
+    os.utime(tmp_path / "2-dead", (0, 0))
+    assert sweep_leases(tmp_path, None) == 1
     assert is_held(tmp_path, "../etc/passwd") is None
