@@ -49,6 +49,7 @@ _PROCESSES = 1024
 _ENGINE_S = 30
 _COMPLAINTS_BYTES = 4000
 _ORPHAN_S = 600
+_REMOVE_AGAIN_S = 0.5
 _ENGINE_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 
 
@@ -229,7 +230,11 @@ class DockerJail:
         if self._id:
             self._left_behind.add(self._id)
             with contextlib.suppress(*_ENGINE_ERRORS):
-                self._remove(self._id)
+                try:
+                    self._remove(self._id)
+                except docker.errors.APIError:  # An engine that has just come back is not done with it yet.
+                    time.sleep(_REMOVE_AGAIN_S)
+                    self._remove(self._id)
         with contextlib.suppress(*_ENGINE_ERRORS):
             self._client.close()
         self._release_user()

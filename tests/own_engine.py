@@ -90,10 +90,23 @@ class OwnEngine:
                 if left := self.docker("ps", "--all", "--quiet"):
                     self.docker("rm", "--force", *left)
             self.end(signal.SIGTERM)
+        self._end_orphans()
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
             if (place := line.split()[1]).startswith(f"{self.folder}/"):
                 subprocess.run(["umount", "--lazy", place], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_orphans(self) -> None:
+        """A killed engine now and then forgets a container: its keeper, which names this folder, and what it keeps."""
+        mark = f"{self.folder}/".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark not in (entry / "cmdline").read_bytes():
+                    continue
+                kept = [int(pid) for task in entry.glob("task/*/children") for pid in task.read_text().split()]
+                for pid in (*kept, int(entry.name)):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
     def _docker(self, *arguments: str) -> list[str]:
         return ["docker", "--host", self.url, *arguments]
